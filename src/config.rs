@@ -1,0 +1,67 @@
+//! `refgate.toml` as values. Only this file reads settings.
+
+use crate::model::{Limits, RepoName};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The operator's settings, checked, with every path made absolute against the file's directory.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub listen: Vec<SocketAddr>,
+    /// Host key, mirrors, store.
+    pub data: PathBuf,
+    pub policy: PathBuf,
+    /// Public keys of the CAs whose OpenSSH user certificates are taken.
+    pub user_ca: Vec<ssh_key::PublicKey>,
+    pub repos: BTreeMap<RepoName, Repo>,
+    pub limits: Limits,
+    pub log: LogFormat,
+    /// Where Prometheus may ask for metrics; off if not set.
+    pub metrics_listen: Option<SocketAddr>,
+    /// How the gate is called in messages: `refgate@host`, `port`.
+    pub public_address: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// One repository behind the gate.
+#[derive(Debug, Clone)]
+pub struct Repo {
+    pub upstream: Upstream,
+    /// What a fetch gets when the upstream cannot be reached.
+    pub stale_fetch: StaleFetch,
+    /// Ref patterns whose tips are trusted, instead of "the default branch and what no grant lets an agent write".
+    pub trusted: Option<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StaleFetch {
+    /// The fetch fails and says so.
+    Refuse,
+    /// The mirror is served if its last refresh is at most this old.
+    Serve { age_max: Duration },
+}
+
+/// The real repository and what is needed to reach it.
+#[derive(Debug, Clone)]
+pub enum Upstream {
+    Local { path: PathBuf },
+    Ssh { user: Option<String>, host: String, port: Option<u16>, path: String, identity: PathBuf, known_hosts: PathBuf },
+    Https { url: String, username: String, token: Token },
+}
+
+/// Where the token of an https upstream comes from. Read when it is needed, never kept in a message or log.
+#[derive(Debug, Clone)]
+pub enum Token {
+    None,
+    Env(String),
+    File(PathBuf),
+    /// Program and arguments; prints the token on its first line. Never run through a shell.
+    Command(Vec<String>),
+}

@@ -1,0 +1,5 @@
+//! The mirror and its objects. The only place that spawns git (`command`).
+
+pub mod objects;
+
+pub use objects::{ObjectStore, Objects, ReadError};

@@ -1,0 +1,103 @@
+//! Reading objects: what the push brought, over what the mirror has.
+
+use crate::model::ObjectId;
+use gix::objs::{Exists, Find, FindHeader, Kind};
+use gix::odb::store::init::{Options, Slots};
+use std::path::Path;
+use std::sync::Arc;
+
+type Handle = gix::odb::Cache<gix::odb::store::Handle<Arc<gix::odb::Store>>>;
+
+/// An object that should be there could not be read. Always our fault or the disk's, never a reason to go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("cannot open the object directory: {0}")]
+    Open(#[source] std::io::Error),
+    #[error("cannot read object {0}: {1}")]
+    Object(ObjectId, String),
+    #[error("object {0} is missing")]
+    Missing(ObjectId),
+    #[error("object {0} is a {1}, not a {2}")]
+    Kind(ObjectId, Kind, Kind),
+    #[error("object {0} cannot be parsed")]
+    Malformed(ObjectId),
+}
+
+/// One object directory, open for all threads.
+#[derive(Clone)]
+pub struct ObjectStore(Arc<gix::odb::Store>);
+
+/// Packs and alternates an open object directory can come to have while it is open.
+const SLOTS: u16 = 4096;
+
+impl ObjectStore {
+    /// Opens `objects_dir` (with its `pack/` and `info/alternates`). Replace refs and grafts are never applied.
+    pub fn open(objects_dir: &Path) -> Result<Self, ReadError> {
+        let options = Options { slots: Slots::Given(SLOTS), use_multi_pack_index: true, ..Options::default() };
+        let no_replacements = &mut std::iter::empty();
+        let kind = gix::hash::Kind::Sha1;
+        let store = gix::odb::Store::at_opts(objects_dir.to_owned(), kind, no_replacements, options);
+        store.map(|store| Self(Arc::new(store))).map_err(ReadError::Open)
+    }
+
+    fn handle(&self) -> Handle {
+        self.0.to_cache_arc()
+    }
+}
+
+/// The objects a push can be judged by: the quarantine's first, then the mirror's. For one thread; clone for another.
+#[derive(Clone)]
+pub struct Objects {
+    new: Option<Handle>,
+    base: Handle,
+}
+
+impl Objects {
+    /// `new` must not list `base` as its alternate: which of the two has an object is a fact that counts.
+    #[must_use]
+    pub fn new(new: Option<&ObjectStore>, base: &ObjectStore) -> Self {
+        let cached = |store: &ObjectStore| {
+            let mut handle = store.handle();
+            handle.set_pack_cache(|| Box::new(gix::odb::pack::cache::lru::StaticLinkedList::<64>::default()));
+            handle
+        };
+        Self { new: new.map(cached), base: cached(base) }
+    }
+
+    /// Reads an object into `buffer`; `None` if neither side has it.
+    pub fn find(&self, id: &ObjectId, buffer: &mut Vec<u8>) -> Result<Option<Kind>, ReadError> {
+        for handle in self.new.iter().chain([&self.base]) {
+            let found = handle.try_find(id, buffer).map_err(|e| ReadError::Object(*id, e.to_string()))?;
+            if let Some(data) = found {
+                return Ok(Some(data.kind));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads an object that must be there and of this kind.
+    pub fn read(&self, id: &ObjectId, kind: Kind, buffer: &mut Vec<u8>) -> Result<(), ReadError> {
+        match self.find(id, buffer)? {
+            Some(found) if found == kind => Ok(()),
+            Some(found) => Err(ReadError::Kind(*id, found, kind)),
+            None => Err(ReadError::Missing(*id)),
+        }
+    }
+
+    /// Kind and size of an object without inflating it as a whole; `None` if neither side has it.
+    pub fn header(&self, id: &ObjectId) -> Result<Option<(Kind, u64)>, ReadError> {
+        for handle in self.new.iter().chain([&self.base]) {
+            let found = handle.try_header(id).map_err(|e| ReadError::Object(*id, e.to_string()))?;
+            if let Some(header) = found {
+                return Ok(Some((header.kind, header.size)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the mirror itself has the object: then all it reaches is there too.
+    #[must_use]
+    pub fn in_base(&self, id: &ObjectId) -> bool {
+        self.base.exists(id)
+    }
+}

@@ -1,0 +1,18 @@
+//! refgate: an SSH git server between AI coding agents and the real repository.
+//!
+//! The folders are the stages of a push; `gate.rs` tells the whole story. See ARCHITECTURE.md.
+
+pub mod cli;
+pub mod config;
+pub mod forward;
+pub mod gate;
+pub mod git;
+pub mod inspect;
+pub mod model;
+pub mod policy;
+pub mod receive;
+pub mod record;
+pub mod server;
+pub mod store;
+pub mod strict;
+pub mod wire;

@@ -1,0 +1,46 @@
+//! What a rule found, and what follows from it.
+
+use crate::model::{ObjectId, RefName};
+use bstr::BString;
+
+/// What follows from a finding. The order is the strength: the strongest of a push decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Effect {
+    Warn,
+    Hold,
+    Refuse,
+}
+
+impl Effect {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Warn => "warn",
+            Self::Hold => "hold",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
+/// Where a finding is. Every part is optional: a finding may be about the push as a whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    pub ref_name: Option<RefName>,
+    pub commit: Option<ObjectId>,
+    pub path: Option<BString>,
+    pub line: Option<u32>,
+}
+
+/// One thing a rule saw, with what the pusher can do about it.
+///
+/// `message` and `fix` are single lines, already safe to show: bytes from the client go into `place`, or through
+/// [`crate::model::Escaped`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule's id: `ci-files` as the admin named it, or a fixed `kind.cause` such as `write.outside-grant`.
+    pub rule: String,
+    pub effect: Effect,
+    pub place: Place,
+    pub message: String,
+    pub fix: String,
+}

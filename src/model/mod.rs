@@ -1,0 +1,22 @@
+//! The words of the design as types. Values are made by parsing only; nothing here does IO.
+
+mod change;
+mod escape;
+mod finding;
+mod limits;
+mod name;
+mod push_id;
+mod ref_name;
+mod ref_update;
+mod usage;
+
+pub use change::{Change, CommitFacts, Direction, Entry, Group, Needs, PushFacts, TagFacts, UpdateFacts, UpdateKind};
+pub use escape::{Escaped, is_invisible};
+pub use finding::{Effect, Finding, Place};
+pub use gix::ObjectId;
+pub use limits::Limits;
+pub use name::{InvalidName, PrincipalKind, PrincipalName, RepoName};
+pub use push_id::{InvalidPushId, PushId};
+pub use ref_name::{InvalidRefName, RefName};
+pub use ref_update::RefUpdate;
+pub use usage::{Count, Usage};

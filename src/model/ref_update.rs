@@ -1,0 +1,13 @@
+//! One command of a push.
+
+use crate::model::{ObjectId, RefName};
+
+/// What the client asks of one ref. The null object id of the protocol is `None` here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefUpdate {
+    pub name: RefName,
+    /// What the ref holds before, by the client's word; checked against the upstream when it is forwarded.
+    pub old: Option<ObjectId>,
+    /// What the ref shall hold after; `None` deletes it.
+    pub new: Option<ObjectId>,
+}
