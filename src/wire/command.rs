@@ -237,7 +237,6 @@ mod tests {
             format!("{A} {B} refs/heads/../x"),
             format!("{A} {B} HEAD"),
             format!("{ZERO} {ZERO} refs/heads/x"),
-            format!("{A} {B} refs/heads/x\0push-cert=1234"),
             format!("{A} {B} refs/heads/x\0object-format=sha256"),
             "push-cert\0report-status".to_owned(),
             "shallow 1234".to_owned(),
