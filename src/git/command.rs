@@ -60,12 +60,22 @@ pub struct GitCommand {
     command: Command,
     name: &'static str,
     settings: Vec<(OsString, OsString)>,
+    leftovers: Leftovers,
+}
+
+/// What happens to processes that a process leaves behind in its group when it ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leftovers {
+    Kill,
+    /// A hook of the upstream may start work in the background; that is its owner's business.
+    Spare,
 }
 
 impl GitCommand {
     /// `git <subcommand>`, with our settings and no hooks: for everything that works on the mirror.
     pub fn git(subcommand: &str) -> Result<Self, CommandError> {
         let mut command = Self::bare_git(subcommand)?;
+        command.leftovers = Leftovers::Kill;
         command.setting("core.hooksPath", "/dev/null");
         for (key, value) in SETTINGS {
             command.setting(key, value);
@@ -79,6 +89,7 @@ impl GitCommand {
         static GIT: OnceLock<Option<PathBuf>> = OnceLock::new();
         let program = GIT.get_or_init(|| find_program("git")).as_ref().ok_or(CommandError::NotFound("git"))?;
         let mut command = Self::cleared(program, "git");
+        command.leftovers = Leftovers::Spare;
         for (key, value) in [
             ("GIT_CONFIG_NOSYSTEM", "1"),
             ("GIT_CONFIG_GLOBAL", "/dev/null"),
@@ -101,13 +112,18 @@ impl GitCommand {
     /// The operator's own program for a credential: it keeps the environment, as it may need its settings.
     #[must_use]
     pub fn credential_program(program: &OsStr) -> Self {
-        Self { command: Command::new(program), name: "credential program", settings: Vec::new() }
+        Self {
+            command: Command::new(program),
+            name: "credential program",
+            settings: Vec::new(),
+            leftovers: Leftovers::Kill,
+        }
     }
 
     fn cleared(program: &Path, name: &'static str) -> Self {
         let mut command = Command::new(program);
         command.env_clear().env("PATH", search_path()).env("HOME", "/nonexistent").env("LC_ALL", "C");
-        Self { command, name, settings: Vec::new() }
+        Self { command, name, settings: Vec::new(), leftovers: Leftovers::Kill }
     }
 
     pub fn arg(&mut self, arg: impl AsRef<OsStr>) -> &mut Self {
@@ -143,9 +159,11 @@ impl GitCommand {
         for (i, (key, value)) in self.settings.iter().enumerate() {
             self.command.env(format!("GIT_CONFIG_KEY_{i}"), key).env(format!("GIT_CONFIG_VALUE_{i}"), value);
         }
-        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        // A pipe that a process in the background keeps open would be waited for.
+        let stderr = if self.leftovers == Leftovers::Spare { Stdio::null() } else { Stdio::piped() };
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr).process_group(0);
         let child = self.command.spawn().map_err(CommandError::Spawn)?;
-        Running::new(child, self.name, time_max)
+        Running::new(child, self.name, self.leftovers, time_max)
     }
 
     /// Runs to the end with `input` on stdin; the output, if the process says it succeeded.
@@ -200,6 +218,7 @@ pub(super) fn ssh_program() -> Result<&'static Path, CommandError> {
 pub struct Running {
     child: Child,
     name: &'static str,
+    leftovers: Leftovers,
     watch: Arc<Watch>,
     threads: Vec<JoinHandle<()>>,
     stderr: Arc<Mutex<Vec<u8>>>,
@@ -250,12 +269,17 @@ impl Watch {
 }
 
 impl Running {
-    fn new(mut child: Child, name: &'static str, time_max: Duration) -> Result<Self, CommandError> {
+    fn new(
+        mut child: Child,
+        name: &'static str,
+        leftovers: Leftovers,
+        time_max: Duration,
+    ) -> Result<Self, CommandError> {
         let group = Pid::from_raw(i32::try_from(child.id()).expect("a process id fits"));
         let watch = Arc::new(Watch { group, state: Mutex::new(State::Running), changed: Condvar::new() });
         let stderr = Arc::new(Mutex::new(Vec::new()));
         let pipe = child.stderr.take();
-        let mut running = Self { child, name, watch, threads: Vec::new(), stderr };
+        let mut running = Self { child, name, leftovers, watch, threads: Vec::new(), stderr };
         let deadline = Instant::now().checked_add(time_max).ok_or(CommandError::TimedOut)?;
         let watch = Arc::clone(&running.watch);
         running.thread(move || watch.kill_at(deadline))?;
@@ -294,7 +318,7 @@ impl Running {
             waitid(Id::Pid(self.watch.group), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT)
         {}
         let state = std::mem::replace(&mut *self.watch.state(), State::Ended);
-        if state != State::Ended {
+        if state != State::Ended && (state != State::Running || self.leftovers == Leftovers::Kill) {
             // What it left behind in its group must not outlive it, nor keep its stderr open.
             let _ = killpg(self.watch.group, Signal::SIGKILL);
         }

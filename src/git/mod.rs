@@ -1,7 +1,11 @@
 //! The mirror and its objects. The only place that spawns git (`command`).
 
 pub mod command;
+pub mod credential;
 pub mod objects;
+pub mod ssh;
+pub mod upstream;
 
 pub use command::CommandError;
 pub use objects::{ObjectStore, Objects, ReadError};
+pub use upstream::UpstreamError;
