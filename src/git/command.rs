@@ -168,6 +168,17 @@ impl GitCommand {
 
     /// Runs to the end with `input` on stdin; the output, if the process says it succeeded.
     pub fn run(self, input: &[u8], time_max: Duration, output_bytes_max: u64) -> Result<Vec<u8>, CommandError> {
+        let (status, output) = self.finish(input, time_max, output_bytes_max)?;
+        if status.success() { Ok(output) } else { Err(CommandError::Failed(status)) }
+    }
+
+    /// Runs to the end, well or badly.
+    pub fn finish(
+        self,
+        input: &[u8],
+        time_max: Duration,
+        output_bytes_max: u64,
+    ) -> Result<(ExitStatus, Vec<u8>), CommandError> {
         let mut running = self.spawn(time_max)?;
         let (stdin, stdout) = running.pipes()?;
         let mut output = Vec::new();
@@ -183,8 +194,7 @@ impl GitCommand {
         let status = running.wait()?;
         match read {
             Ok(n) if n as u64 > output_bytes_max => Err(CommandError::TooMuchOutput),
-            Ok(_) if status.success() => Ok(output),
-            Ok(_) => Err(CommandError::Failed(status)),
+            Ok(_) => Ok((status, output)),
             Err(e) => Err(CommandError::Pipe(e)),
         }
     }
@@ -228,6 +238,8 @@ pub struct Running {
 struct Watch {
     group: Pid,
     state: Mutex<State>,
+    /// Set anew as the work goes on.
+    deadline: Mutex<Instant>,
     changed: Condvar,
 }
 
@@ -256,10 +268,14 @@ impl Watch {
         self.changed.notify_all();
     }
 
-    fn kill_at(&self, deadline: Instant) {
+    fn deadline(&self) -> std::sync::MutexGuard<'_, Instant> {
+        self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn kill_in_time(&self) {
         let mut state = self.state();
         while *state == State::Running {
-            let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|d| !d.is_zero()) else {
+            let Some(left) = self.deadline().checked_duration_since(Instant::now()).filter(|d| !d.is_zero()) else {
                 drop(state);
                 return self.kill(State::TimedOut);
             };
@@ -276,13 +292,14 @@ impl Running {
         time_max: Duration,
     ) -> Result<Self, CommandError> {
         let group = Pid::from_raw(i32::try_from(child.id()).expect("a process id fits"));
-        let watch = Arc::new(Watch { group, state: Mutex::new(State::Running), changed: Condvar::new() });
+        let deadline = Instant::now().checked_add(time_max).ok_or(CommandError::TimedOut)?;
+        let (state, deadline) = (Mutex::new(State::Running), Mutex::new(deadline));
+        let watch = Arc::new(Watch { group, state, deadline, changed: Condvar::new() });
         let stderr = Arc::new(Mutex::new(Vec::new()));
         let pipe = child.stderr.take();
         let mut running = Self { child, name, leftovers, watch, threads: Vec::new(), stderr };
-        let deadline = Instant::now().checked_add(time_max).ok_or(CommandError::TimedOut)?;
         let watch = Arc::clone(&running.watch);
-        running.thread(move || watch.kill_at(deadline))?;
+        running.thread(move || watch.kill_in_time())?;
         let kept = Arc::clone(&running.stderr);
         running.thread(move || pipe.into_iter().for_each(|pipe| keep_start(pipe, &kept)))?;
         Ok(running)
@@ -297,6 +314,22 @@ impl Running {
     pub fn pipes(&mut self) -> Result<(ChildStdin, ChildStdout), CommandError> {
         let taken = || CommandError::Pipe(io::ErrorKind::BrokenPipe.into());
         Ok((self.child.stdin.take().ok_or_else(taken)?, self.child.stdout.take().ok_or_else(taken)?))
+    }
+
+    /// Gives the process this much time from now on.
+    pub fn limit(&self, time_max: Duration) {
+        if let Some(deadline) = Instant::now().checked_add(time_max) {
+            let _state = self.watch.state();
+            *self.watch.deadline() = deadline;
+            self.watch.changed.notify_all();
+        }
+    }
+
+    /// Whether the process has ended by itself.
+    pub fn has_ended(&self) -> bool {
+        use nix::sys::wait::WaitStatus;
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
+        !matches!(waitid(Id::Pid(self.watch.group), flags), Ok(WaitStatus::StillAlive))
     }
 
     /// Ends the process and all it started, now.
