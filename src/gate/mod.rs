@@ -3,13 +3,14 @@
 //! [`push`] tells the whole story of a push. This folder knows all stages and holds none of their logic.
 
 mod fault;
+mod judge;
 mod push;
 mod records;
 mod settle;
 mod target;
 mod watch;
 
-pub use push::Push;
+pub use judge::Push;
 pub use target::{Base, Target};
 
 use crate::config::{Config, Repo, StaleFetch};

@@ -1,10 +1,14 @@
 //! What the record keeps of a push, put together from what the stages found.
 
-use crate::gate::push::Push;
+use crate::forward::{Outcome, RefOutcome, Rejection};
+use crate::gate::judge::Push;
 use crate::model::{PushFacts, RefUpdate};
 use crate::policy::Judgement;
 use crate::receive::Received;
-use crate::record::{AbortEntry, ClientAgent, DecisionEntry, FindingEntry, Mode, UpdateEntry, Verdict};
+use crate::record::{
+    AbortEntry, ClientAgent, DecisionEntry, FindingEntry, Holds, Mode, OutcomeEntry, RefResult, UpdateEntry, Verdict,
+};
+use crate::record::entry::RefOutcome as RefOutcomeEntry;
 use crate::wire::command::Request;
 use jiff::Timestamp;
 
@@ -43,7 +47,7 @@ pub fn decision(
     }
 }
 
-pub fn abort(push: &Push<'_>, updates: &[RefUpdate], cause: &str, message: &str, agent: &[u8]) -> AbortEntry {
+pub fn abort(push: &Push<'_>, updates: &[RefUpdate], cause: &str, message: &str) -> AbortEntry {
     AbortEntry {
         push: push.id,
         time: Timestamp::now(),
@@ -56,6 +60,33 @@ pub fn abort(push: &Push<'_>, updates: &[RefUpdate], cause: &str, message: &str,
         pack_bytes: 0,
         cause: cause.to_owned(),
         message: message.to_owned(),
-        client: ClientAgent::new(agent),
+        client: ClientAgent::default(),
     }
+}
+
+pub fn outcome(push: &Push<'_>, updates: &[RefUpdate], outcomes: &[RefOutcome]) -> OutcomeEntry {
+    let refs = outcomes.iter().map(|outcome| {
+        let update = updates.iter().find(|update| update.name == outcome.name);
+        ref_outcome(outcome, update)
+    });
+    OutcomeEntry {
+        push: push.id,
+        time: Timestamp::now(),
+        repo: push.target.name.clone(),
+        principal: push.session.principal.name.clone(),
+        refs: refs.collect(),
+    }
+}
+
+fn ref_outcome(outcome: &RefOutcome, update: Option<&RefUpdate>) -> RefOutcomeEntry {
+    let object = |id: Option<crate::model::ObjectId>| id.map_or(Holds::Nothing, Holds::Object);
+    let (result, reason, holds) = match &outcome.outcome {
+        Outcome::Ok(_) => (RefResult::Forwarded, "", update.map_or(Holds::Unknown, |u| object(u.new))),
+        Outcome::Rejected { class: Rejection::Moved, reason } => (RefResult::Moved, reason.as_str(), Holds::Unknown),
+        Outcome::Rejected { class: Rejection::OtherMoved | Rejection::Refused, reason } => {
+            (RefResult::Rejected, reason.as_str(), update.map_or(Holds::Unknown, |u| object(u.old)))
+        }
+        Outcome::Unknown => (RefResult::Unknown, "", Holds::Unknown),
+    };
+    RefOutcomeEntry { name: outcome.name.clone(), result, reason: reason.into(), holds }
 }
