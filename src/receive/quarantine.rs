@@ -3,7 +3,7 @@
 use crate::git::{ObjectStore, ReadError};
 use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Prefix of the directories' names, by which [`Quarantine::sweep`] knows its own.
@@ -32,7 +32,8 @@ impl Quarantine {
     /// Makes an empty one below `parent`, which must be on the mirror's file system.
     pub fn create(parent: &Path) -> Result<Self, QuarantineError> {
         let make = || {
-            let dir = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
+            let private = fs::Permissions::from_mode(0o700);
+            let dir = tempfile::Builder::new().prefix(PREFIX).permissions(private).tempdir_in(parent)?;
             fs::DirBuilder::new().mode(0o700).create(dir.path().join("pack"))?;
             Ok(dir)
         };
@@ -108,7 +109,6 @@ fn link(source: &Path, target: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     fn with_pack(parent: &Path, content: &str) -> Quarantine {
         let mut quarantine = Quarantine::create(parent).expect("created");

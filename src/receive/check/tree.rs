@@ -187,7 +187,7 @@ mod tests {
             (&[("100644", b"a/b")], &[Cause::FullPathname]),
             (&[("100644", b".")], &[Cause::HasDot]),
             (&[("40000", b"..")], &[Cause::HasDotdot]),
-            (&[("40000", b".git"), ("40000", b".git ")], &[Cause::HasDotgit]),
+            (&[("40000", b".git "), ("40000", b".git")], &[Cause::HasDotgit]),
             (&[("40000", b"git~1")], &[Cause::HasDotgit]),
             (&[("120000", b".gitmodules")], &[Cause::GitmodulesSymlink]),
             (&[("120000", b"gi7eba~1")], &[Cause::GitmodulesSymlink]),
