@@ -12,6 +12,8 @@ use crate::model::{Direction, ObjectId};
 /// With more parents than this no entry of a merge is held for clean: pairs of parents grow too fast, and nobody
 /// merges so.
 const PARENTS_MAX: usize = 16;
+/// Nor with more different trees of merge bases than this.
+const BASE_TREES_MAX: usize = 64;
 
 /// Makes jobs; finds merge bases once for each pair of commits.
 pub(super) struct Planner<'a, 'h> {
@@ -75,6 +77,10 @@ impl<'a, 'h> Planner<'a, 'h> {
                     places.push(place(trees, bases_start, self.history.tree(base)?));
                 }
                 pairs.set(i, k, &places);
+                if trees.len() > bases_start + BASE_TREES_MAX {
+                    trees.truncate(bases_start);
+                    return Ok(PairBases::unknown());
+                }
             }
         }
         Ok(pairs)
