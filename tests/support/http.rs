@@ -121,7 +121,10 @@ impl Site {
         command.arg("http-backend").env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("GIT_PROJECT_ROOT", &self.root).env("GIT_HTTP_EXPORT_ALL", "1").env("REMOTE_USER", "refgate");
         command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null").env("HOME", "/nonexistent");
-        command.env("REQUEST_METHOD", &request.method).env("PATH_INFO", path).env("QUERY_STRING", query);
+        command
+            .env("REQUEST_METHOD", &request.method)
+            .env("PATH_INFO", path.replace("%20", " "))
+            .env("QUERY_STRING", query);
         command.env("CONTENT_TYPE", request.header("Content-Type")).env("CONTENT_LENGTH", body.len().to_string());
         command.env("HTTP_CONTENT_ENCODING", request.header("Content-Encoding"));
         if !request.header("Git-Protocol").is_empty() {
