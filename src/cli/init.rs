@@ -112,7 +112,7 @@ fn policy(agent: Option<&PrincipalName>, key: Option<&str>) -> String {
 }
 
 /// Makes an Ed25519 key pair and returns the public key's line.
-fn write_key_pair(path: &Path, agent: &PrincipalName) -> Result<String, String> {
+pub(super) fn write_key_pair(path: &Path, agent: &PrincipalName) -> Result<String, String> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| format!("no random numbers: {error}"))?;
     let pair = Ed25519Keypair::from_seed(&seed);

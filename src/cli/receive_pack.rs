@@ -1,12 +1,12 @@
 //! `refgate receive-pack DIR`: one push on stdin and stdout, for sshd's ForceCommand or any other way to start it.
 
 use super::ReceivePackArgs;
-use crate::config::Upstream;
+use crate::config::{LogFormat, Upstream};
 use crate::gate::{Base, ProtocolVersion, Push, Session, Target};
 use crate::git::{ObjectStore, local};
 use crate::model::{Limits, PrincipalName, PushId, RepoName};
+use crate::observe::Metrics;
 use crate::policy::Policy;
-use crate::receive::Quarantine;
 use crate::store::Store;
 use crate::wire::pkt_line;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub fn run(args: &ReceivePackArgs) -> ExitCode {
 }
 
 fn serve(args: &ReceivePackArgs) -> Result<u32, Failure> {
-    crate::observe::start_quiet();
+    crate::observe::start_log(LogFormat::Text)?;
     let opened = Opened::open(&args.dir, &args.principal, &args.policy, args.data.as_deref(), None)?;
     let version = match std::env::var("GIT_PROTOCOL").as_deref() {
         Ok("version=1") => ProtocolVersion::V1,
@@ -45,6 +45,7 @@ pub(super) struct Opened {
     policy: Policy,
     store: Store,
     pub limits: Limits,
+    metrics: Metrics,
 }
 
 impl Opened {
@@ -57,26 +58,39 @@ impl Opened {
     ) -> Result<Self, Failure> {
         let policy = super::serve::read_policy(policy).map_err(|error| error.to_string())?;
         let name = PrincipalName::parse(principal)?;
-        let principal = policy.principal(&name).cloned().ok_or_else(|| format!("the policy knows no principal {name}"))?;
+        let principal =
+            policy.principal(&name).cloned().ok_or_else(|| format!("the policy knows no principal {name}"))?;
         let repository = local::Repository::open(dir)?;
         let data = data.map_or_else(|| repository.git_dir.join("refgate"), Path::to_owned);
         let incoming = data.join("incoming");
         std::fs::create_dir_all(&incoming)?;
         let target = Target {
             name: repo_name(repo, &repository.git_dir)?,
-            upstream: Upstream::Local { path: repository.git_dir },
+            upstream: Upstream::Local { path: repository.git_dir.clone() },
             trusted: None,
             incoming,
-            base: Base::Own { objects: ObjectStore::open(&repository.objects_dir)?, objects_dir: repository.objects_dir },
+            base: Base::Own {
+                objects: ObjectStore::open(&repository.objects_dir)?,
+                git_dir: repository.git_dir.clone(),
+                objects_dir: repository.objects_dir,
+            },
         };
         let session = Session { principal, key_fingerprint: String::new(), peer: None };
         let store = Store::open(&data)?;
-        Ok(Self { id: PushId::generate(), target, session, policy, store, limits: Limits::default() })
+        Ok(Self {
+            id: PushId::generate(),
+            target,
+            session,
+            policy,
+            store,
+            limits: Limits::default(),
+            metrics: Metrics::default(),
+        })
     }
 
     pub fn push(&self) -> Push<'_> {
-        let Self { id, target, session, policy, store, limits } = self;
-        Push { id: *id, target, session, policy, store, limits }
+        let Self { id, target, session, policy, store, limits, metrics } = self;
+        Push { id: *id, target, session, policy, store, limits, metrics }
     }
 }
 
@@ -88,6 +102,10 @@ fn repo_name(given: Option<&str>, git_dir: &Path) -> Result<RepoName, Failure> {
     let dir = if git_dir.ends_with(".git") { git_dir.parent().map(PathBuf::from) } else { Some(git_dir.to_owned()) };
     let name = dir.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     let name = name.ok_or("the repository has no name; give one")?;
-    let safe: String = name.trim_end_matches(".git").chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
+    let safe: String = name
+        .trim_end_matches(".git")
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' })
+        .collect();
     Ok(RepoName::parse(safe.trim_start_matches(['.', '-', '_']))?)
 }

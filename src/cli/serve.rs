@@ -25,7 +25,7 @@ pub fn run(config: &Path) -> ExitCode {
 
 fn start(path: &Path) -> Result<(), Failure> {
     let config = Config::load(path)?;
-    observe::start(config.log);
+    observe::start_log(config.log)?;
     let policy = read_policy(&config.policy)?;
     std::fs::create_dir_all(&config.data)?;
     let host_key = server::load_or_create_host_key(&config.data.join("host_key"))?;
@@ -56,7 +56,8 @@ pub(super) fn read_policy(path: &Path) -> Result<Policy, Failure> {
 async fn serve(gate: Arc<Gate>, host_key: russh::keys::PrivateKey) -> Result<(), Failure> {
     let mut listeners = Vec::new();
     for address in &gate.config.listen {
-        let listener = TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+        let listener =
+            TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))?;
         super::print(&format!("refgate: listening on {}\n", listener.local_addr()?));
         listeners.push(listener);
     }
@@ -65,8 +66,9 @@ async fn serve(gate: Arc<Gate>, host_key: russh::keys::PrivateKey) -> Result<(),
     tasks.spawn(stop_on_signal(shutdown.clone())?);
     tasks.spawn(follow_policy(Arc::clone(&gate), shutdown.clone())?);
     if let Some(address) = gate.config.metrics_listen {
-        let listener = TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))?;
-        tasks.spawn(observe::metrics::serve(listener, shutdown.clone()));
+        let listener =
+            TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+        tasks.spawn(observe::serve_metrics(listener, Arc::clone(&gate.metrics), shutdown.clone().cancelled_owned()));
     }
     let served = server::run(listeners, host_key, gate, shutdown.clone()).await;
     shutdown.cancel();

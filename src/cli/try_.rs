@@ -1,7 +1,7 @@
 //! `refgate try`: a throw-away gate, upstream and agent on loopback. Nothing of it is left.
 
 use crate::git::client;
-use ssh_key::{Algorithm, LineEnding, PrivateKey};
+use crate::model::PrincipalName;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -52,7 +52,9 @@ struct Stage {
 fn demonstrate() -> Result<(), Failure> {
     let dir = tempfile::Builder::new().prefix("refgate-try-").tempdir()?;
     let stage = Stage { ssh_config: dir.path().join("ssh_config"), clone: dir.path().join("app"), dir };
-    println!("A throw-away upstream with a few files, a gate in front of it, and an agent, claude-1, with one SSH key.\n");
+    println!(
+        "A throw-away upstream with a few files, a gate in front of it, and an agent, claude-1, with one SSH key.\n"
+    );
     stage.make_upstream()?;
     stage.write_settings()?;
     let gate = stage.start()?;
@@ -106,9 +108,7 @@ impl Stage {
 
     fn write_settings(&self) -> Result<(), Failure> {
         let dir = self.dir.path();
-        let key = PrivateKey::random(&mut ssh_key::rand_core::UnwrapErr(ssh_key::getrandom::SysRng), Algorithm::Ed25519)?;
-        key.write_openssh_file(&dir.join("claude-1"), LineEnding::LF)?;
-        let public = key.public_key().to_openssh()?;
+        let public = super::init::write_key_pair(&dir.join("claude-1"), &PrincipalName::parse("claude-1")?)?;
         write(&dir.join("policy.toml"), &format!("[agent.claude-1]\nkeys = [\"{public}\"]\n{POLICY}"))?;
         let upstream = dir.join("upstream.git");
         let settings = format!(

@@ -76,16 +76,32 @@ impl Fault {
     #[must_use]
     pub fn finding(&self) -> Finding {
         let (message, fix) = match self {
-            Self::Commands(error) => (error.to_string(), "push with a stock git client, in smaller steps if it is over a limit"),
-            Self::Receive(ReceiveError::Client(fault)) => (fault.to_string(), "push in smaller steps, or run git fsck and git repack -adf if the pack is broken"),
-            Self::Receive(ReceiveError::Stopped) => ("receiving took longer than receive_time_max".to_owned(), "push in smaller steps"),
-            Self::Inspect(InspectError::Client(excess)) => (excess.to_string(), ""),
-            Self::Inspect(InspectError::Stopped) => ("judging took longer than judge_time_max".to_owned(), "push in smaller steps"),
-            Self::Time(setting) => (format!("it took longer than {setting}"), "push in smaller steps"),
-            Self::Upstream(_) | Self::Mirror(MirrorError::Upstream(_)) => ("the upstream cannot be reached".to_owned(), "push again later; tell the operator if it stays so"),
-            Self::Receive(ReceiveError::Internal(_)) | Self::Inspect(InspectError::Internal(_)) | Self::Mirror(_) | Self::Quarantine(_) | Self::Read(_) | Self::Store(_) => {
-                ("internal error; nothing was accepted".to_owned(), "push again later; tell the operator the push id if it stays so")
+            Self::Commands(error) => {
+                (error.to_string(), "push with a stock git client, in smaller steps if it is over a limit")
             }
+            Self::Receive(ReceiveError::Client(fault)) => {
+                (fault.to_string(), "push in smaller steps, or run git fsck and git repack -adf if the pack is broken")
+            }
+            Self::Receive(ReceiveError::Stopped) => {
+                ("receiving took longer than receive_time_max".to_owned(), "push in smaller steps")
+            }
+            Self::Inspect(InspectError::Client(excess)) => (excess.to_string(), ""),
+            Self::Inspect(InspectError::Stopped) => {
+                ("judging took longer than judge_time_max".to_owned(), "push in smaller steps")
+            }
+            Self::Time(setting) => (format!("it took longer than {setting}"), "push in smaller steps"),
+            Self::Upstream(_) | Self::Mirror(MirrorError::Upstream(_)) => {
+                ("the upstream cannot be reached".to_owned(), "push again later; tell the operator if it stays so")
+            }
+            Self::Receive(ReceiveError::Internal(_))
+            | Self::Inspect(InspectError::Internal(_))
+            | Self::Mirror(_)
+            | Self::Quarantine(_)
+            | Self::Read(_)
+            | Self::Store(_) => (
+                "internal error; nothing was accepted".to_owned(),
+                "push again later; tell the operator the push id if it stays so",
+            ),
         };
         let rule = format!("push.{}", self.cause());
         Finding { rule, effect: Effect::Refuse, place: Place::default(), message, fix: fix.to_owned() }

@@ -4,6 +4,7 @@ use crate::gate::{Session, Target, fault::Fault};
 use crate::git::{ObjectStore, Objects};
 use crate::inspect;
 use crate::model::{Effect, Finding, Limits, ObjectId, Place, PushFacts, PushId, RefName, RefUpdate, Usage};
+use crate::observe::Metrics;
 use crate::policy::{Case, Judgement, Policy};
 use crate::receive::Received;
 use crate::store::Store;
@@ -21,6 +22,7 @@ pub struct Push<'a> {
     pub policy: &'a Policy,
     pub store: &'a Store,
     pub limits: &'a Limits,
+    pub metrics: &'a Metrics,
 }
 
 /// The refs of the upstream at one moment.
@@ -29,7 +31,7 @@ pub type Refs = [(RefName, ObjectId)];
 impl Push<'_> {
     #[must_use]
     pub fn may_read(&self, name: &RefName) -> bool {
-        self.policy.may_read(&self.session.principal, &self.target.name, name)
+        self.policy.may_read(&self.session.principal, &self.target.name, name, Timestamp::now())
     }
 
     /// What the push changes, and what the policy says of it.
@@ -52,7 +54,8 @@ impl Push<'_> {
             let trusted = self.target.trusted(self.policy, refs, self.limits)?;
             let classes = self.classes(&updates);
             let needs = self.policy.needs(&self.target.name);
-            let request = inspect::Request { updates: &updates, classes: &classes, upstream: refs, trusted: &trusted, needs };
+            let request =
+                inspect::Request { updates: &updates, classes: &classes, upstream: refs, trusted: &trusted, needs };
             facts = inspect::inspect(&objects, &request, self.limits, stop)?;
         }
         facts.pack_bytes = received.pack_bytes;
@@ -121,7 +124,8 @@ pub const MOVED: &str = "ref.moved";
 pub fn moved(name: &RefName) -> Finding {
     let branch = name.short().to_str_lossy();
     let safe = branch.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
-    let fix = if safe { format!("git fetch origin && git rebase origin/{branch}") } else { "git fetch origin".to_owned() };
+    let fix =
+        if safe { format!("git fetch origin && git rebase origin/{branch}") } else { "git fetch origin".to_owned() };
     Finding {
         rule: MOVED.to_owned(),
         effect: Effect::Refuse,

@@ -15,9 +15,10 @@ pub use target::{Base, Target};
 
 use crate::config::{Config, Repo, StaleFetch};
 use crate::git::mirror::{Mirror, MirrorError};
-use crate::git::upload_pack;
+use crate::git::upload_pack::{self, FetchProtocol};
 use crate::model::{PushId, RefName, RepoName};
-use crate::policy::{Patterns, Policy, Principal};
+use crate::observe::Metrics;
+use crate::policy::{PatternList, Policy, Principal};
 use crate::receive::Quarantine;
 use crate::record::EventEntry;
 use crate::store::{Store, StoreError};
@@ -33,6 +34,7 @@ pub struct Gate {
     pub config: Config,
     policy: RwLock<Arc<Policy>>,
     store: Store,
+    pub metrics: Arc<Metrics>,
     targets: BTreeMap<RepoName, Target>,
 }
 
@@ -75,7 +77,7 @@ impl Gate {
         for (name, repo) in &config.repos {
             targets.insert(name.clone(), open_target(&config, name, repo)?);
         }
-        let gate = Self { policy: RwLock::new(Arc::new(policy)), store, targets, config };
+        let gate = Self { policy: RwLock::new(Arc::new(policy)), store, metrics: Arc::default(), targets, config };
         gate.note(EventEntry::new("start", Timestamp::now()).detail("policy", gate.policy().digest()));
         gate.settle_all();
         Ok(gate)
@@ -117,7 +119,8 @@ impl Gate {
         let Some(target) = self.targets.get(repo) else { return refuse(output, "no such repository") };
         let policy = self.policy();
         let (store, limits) = (&self.store, &self.config.limits);
-        let push = Push { id: PushId::generate(), target, session, policy: &policy, store, limits };
+        let push =
+            Push { id: PushId::generate(), target, session, policy: &policy, store, limits, metrics: &self.metrics };
         let status = push.serve(version, input, output);
         if let Base::Mirror(mirror) = &target.base
             && let Err(error) = mirror.maintain()
@@ -139,7 +142,9 @@ impl Gate {
         let (Some(target), Some(settings)) = (self.targets.get(repo), self.config.repos.get(repo)) else {
             return refuse(output, "no such repository");
         };
-        let Base::Mirror(mirror) = &target.base else { return refuse(output, "this repository is not served for fetching") };
+        let Base::Mirror(mirror) = &target.base else {
+            return refuse(output, "this repository is not served for fetching");
+        };
         let limits = &self.config.limits;
         if let Err(error) = mirror.refresh(&target.upstream, limits) {
             tracing::warn!(%repo, %error, "the upstream cannot be asked for a fetch");
@@ -148,9 +153,14 @@ impl Gate {
             }
         }
         let policy = self.policy();
-        let visible = |name: &RefName| policy.may_read(&session.principal, repo, name);
-        match upload_pack::serve(mirror, visible, version, input, output, limits) {
-            Ok(status) => status,
+        let visible = |name: &RefName| policy.may_read(&session.principal, repo, name, Timestamp::now());
+        let protocol = match version {
+            ProtocolVersion::V0 => FetchProtocol::V0,
+            ProtocolVersion::V1 => FetchProtocol::V1,
+            ProtocolVersion::V2 => FetchProtocol::V2,
+        };
+        match upload_pack::serve(mirror, &visible, protocol, input, output, limits) {
+            Ok(()) => 0,
             Err(error) => {
                 tracing::warn!(%repo, %error, "a fetch failed");
                 128
@@ -168,7 +178,7 @@ fn open_target(config: &Config, name: &RepoName, repo: &Repo) -> Result<Target, 
     Quarantine::sweep(&incoming).map_err(directory)?;
     let trusted = match &repo.trusted {
         None => None,
-        Some(list) => Some(Patterns::parse(list).map_err(|why| OpenError::Trusted(name.clone(), why))?),
+        Some(list) => Some(PatternList::of_refs(list).map_err(|why| OpenError::Trusted(name.clone(), why))?),
     };
     Ok(Target { name: name.clone(), upstream: repo.upstream.clone(), trusted, incoming, base: Base::Mirror(mirror) })
 }
@@ -188,4 +198,3 @@ fn refuse(output: &mut (dyn Write + Send), reason: &str) -> u32 {
     let _ = pkt_line::write(output, format!("ERR refgate: {reason}\n").as_bytes()).and_then(|()| output.flush());
     128
 }
-

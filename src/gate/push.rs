@@ -14,7 +14,7 @@ use crate::wire::command::{self, CommandError, Request};
 use crate::wire::pkt_line;
 use crate::wire::report::{Options, Report, Status};
 use bstr::BString;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::time::{Duration, Instant};
 
 /// What refgate's receive-pack can do (gitprotocol-capabilities).
@@ -23,6 +23,8 @@ const CAPABILITIES: &str = concat!(
     "agent=refgate/",
     env!("CARGO_PKG_VERSION")
 );
+
+const INPUT_BUFFER_BYTES: usize = 128 * 1024;
 
 /// How long the upstream's refs, as read at the beginning, are taken as read.
 const REFS_AGE_MAX: Duration = Duration::from_secs(10);
@@ -61,6 +63,8 @@ impl Push<'_> {
         input: &mut (dyn Read + Send),
         output: &mut (dyn Write + Send),
     ) -> u32 {
+        // What is read ahead and not part of this conversation is nobody's: the connection ends with it.
+        let input = &mut BufReader::with_capacity(INPUT_BUFFER_BYTES, input);
         let span = tracing::info_span!("push", push.id = %self.id, repo = %self.target.name, principal = %self.session.principal.name);
         let _entered = span.enter();
         let Err(error) = self.converse(version, input, output) else { return 0 };
@@ -81,7 +85,7 @@ impl Push<'_> {
     fn converse(
         &self,
         version: ProtocolVersion,
-        input: &mut (dyn Read + Send),
+        input: &mut dyn BufRead,
         output: &mut (dyn Write + Send),
     ) -> Result<(), Unheard> {
         let snapshot = self.snapshot()?;
@@ -118,7 +122,7 @@ impl Push<'_> {
         &self,
         snapshot: Snapshot<'_>,
         request: Request,
-        input: &mut (dyn Read + Send),
+        input: &mut dyn BufRead,
         reply: &Reply<'_>,
         watch: &Watch,
     ) -> Result<(), (Fault, Vec<RefUpdate>)> {
@@ -127,14 +131,18 @@ impl Push<'_> {
         let (snapshot, pushed, facts, judgement) = judged.map_err(|fault| (fault, updates))?;
         match &judgement.decision {
             Decision::Accept(approval) => self.forward(approval, snapshot, pushed, &facts, &judgement, reply, watch),
-            Decision::Hold => self.answer(Verdict::Held, retry_after(&judgement), &pushed.request.updates, &judgement, reply),
-            Decision::Refuse => self.answer(Verdict::Refused, retry_after(&judgement), &pushed.request.updates, &judgement, reply),
+            Decision::Hold => {
+                self.answer(Verdict::Held, retry_after(&judgement), &pushed.request.updates, &judgement, reply)
+            }
+            Decision::Refuse => {
+                self.answer(Verdict::Refused, retry_after(&judgement), &pushed.request.updates, &judgement, reply)
+            }
         }
         Ok(())
     }
 
     /// Push options and the pack, into the quarantine.
-    fn receive(&self, request: Request, input: &mut (dyn Read + Send), watch: &Watch) -> Result<Pushed, Fault> {
+    fn receive(&self, request: Request, input: &mut dyn BufRead, watch: &Watch) -> Result<Pushed, Fault> {
         watch.stage("receiving objects", self.limits.receive_time_max);
         let mut options = Vec::new();
         if request.capabilities.push_options {
@@ -165,7 +173,8 @@ impl Push<'_> {
         let new = pushed.quarantine.store()?;
         let updates = &pushed.request.updates;
         let (facts, judgement) = self.judge(updates, &snapshot.refs, Some(&new), &pushed.received, &watch.stop)?;
-        let entry = records::decision(self, &pushed.request, &pushed.received, pushed.options.len(), &facts, &judgement);
+        let entry =
+            records::decision(self, &pushed.request, &pushed.received, pushed.options.len(), &facts, &judgement);
         self.store.decided(&entry)?;
         tracing::info!(
             decision = judgement.decision.as_str(),
@@ -191,7 +200,9 @@ impl Push<'_> {
         watch.stage("forwarding to the upstream", self.limits.forward_time_max);
         let objects_dir = self.target.objects_dir();
         let source = Source {
+            git_dir: self.target.git_dir(),
             objects_dir: &objects_dir,
+            objects: self.target.objects(),
             quarantine: Some(pushed.quarantine.objects_dir()),
             pack: pushed.quarantine.pack_path(),
         };
@@ -211,13 +222,20 @@ impl Push<'_> {
         }
         self.answer_outcomes(&outcomes, &pushed.request.updates, judgement, reply);
         if outcomes.iter().any(|o| matches!(o.outcome, Outcome::Ok(_))) {
-            let kinds: Vec<(RefUpdate, UpdateKind)> = facts.updates.iter().map(|u| (u.update.clone(), u.kind)).collect();
+            let kinds: Vec<(RefUpdate, UpdateKind)> =
+                facts.updates.iter().map(|u| (u.update.clone(), u.kind)).collect();
             self.target.keep(pushed.quarantine, &kinds);
         }
     }
 
     /// Tells the client what the upstream said of each ref.
-    fn answer_outcomes(&self, outcomes: &[RefOutcome], updates: &[RefUpdate], judgement: &Judgement, reply: &Reply<'_>) {
+    fn answer_outcomes(
+        &self,
+        outcomes: &[RefOutcome],
+        updates: &[RefUpdate],
+        judgement: &Judgement,
+        reply: &Reply<'_>,
+    ) {
         let mut findings: Vec<Finding> = outcomes.iter().filter_map(outcome_finding).collect();
         let verdict = match outcomes.iter().map(|o| &o.outcome).max_by_key(|outcome| match outcome {
             Outcome::Ok(_) => 0,
@@ -251,7 +269,9 @@ impl Push<'_> {
             Outcome::Rejected { class: Rejection::Refused, reason } if !self.target.is_talkative() => {
                 Status::Rejected(reason.as_str().into())
             }
-            Outcome::Rejected { class: Rejection::Refused, .. } => Status::Rejected("refgate: the upstream refused it".into()),
+            Outcome::Rejected { class: Rejection::Refused, .. } => {
+                Status::Rejected("refgate: the upstream refused it".into())
+            }
             Outcome::Unknown => Status::Rejected("refgate: unclear, fetch to see".into()),
         }
     }
@@ -345,8 +365,10 @@ fn outcome_finding(outcome: &RefOutcome) -> Option<Finding> {
             "the policy accepts it, but the upstream refused it (a protection or hook there)",
             "ask the operator with the push id",
         ),
-        Outcome::Unknown => {
-            finding("upstream.unclear", "the upstream did not say whether it took this", "git fetch origin, and look before you push again")
-        }
+        Outcome::Unknown => finding(
+            "upstream.unclear",
+            "the upstream did not say whether it took this",
+            "git fetch origin, and look before you push again",
+        ),
     }
 }

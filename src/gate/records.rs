@@ -6,9 +6,9 @@ use crate::model::{PushFacts, RefUpdate};
 use crate::policy::Judgement;
 use crate::receive::Received;
 use crate::record::{
-    AbortEntry, ClientAgent, DecisionEntry, FindingEntry, Holds, Mode, OutcomeEntry, RefResult, UpdateEntry, Verdict,
+    AbortEntry, ClientAgent, DecisionEntry, FindingEntry, Holds, Mode, OutcomeEntry, RefOutcome as RefOutcomeEntry,
+    RefResult, UpdateEntry, Verdict,
 };
-use crate::record::entry::RefOutcome as RefOutcomeEntry;
 use crate::wire::command::Request;
 use jiff::Timestamp;
 

@@ -2,8 +2,7 @@
 
 use crate::forward::{self, Settled};
 use crate::gate::Gate;
-use crate::record::entry::RefOutcome;
-use crate::record::{DecisionEntry, EventEntry, Holds, OutcomeEntry, RefResult, UpdateEntry};
+use crate::record::{DecisionEntry, EventEntry, Holds, OutcomeEntry, RefOutcome, RefResult, UpdateEntry};
 use jiff::Timestamp;
 
 impl Gate {

@@ -4,16 +4,16 @@ use crate::config::Upstream;
 use crate::git::mirror::{Mirror, MirrorError};
 use crate::git::{ObjectStore, upstream};
 use crate::model::{Limits, ObjectId, RefName, RefUpdate, RepoName, UpdateKind};
-use crate::policy::{Patterns, Policy};
+use crate::policy::{PatternList, Policy, Subject, Who};
 use crate::receive::{Durability, Quarantine, Reply};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One repository as a push meets it.
 pub struct Target {
     pub name: RepoName,
     pub upstream: Upstream,
     /// Refs whose tips are trusted, if the settings name them.
-    pub trusted: Option<Patterns>,
+    pub trusted: Option<PatternList>,
     /// Where quarantines are made; on the file system of the objects they may become part of.
     pub incoming: PathBuf,
     pub base: Base,
@@ -24,7 +24,7 @@ pub enum Base {
     /// A mirror of an upstream that is elsewhere.
     Mirror(Mirror),
     /// The upstream's own objects: `refgate receive-pack DIR`. There is no copy to keep in step.
-    Own { objects: ObjectStore, objects_dir: PathBuf },
+    Own { objects: ObjectStore, git_dir: PathBuf, objects_dir: PathBuf },
 }
 
 impl Target {
@@ -41,6 +41,14 @@ impl Target {
         match &self.base {
             Base::Mirror(mirror) => mirror.objects_dir(),
             Base::Own { objects_dir, .. } => objects_dir.clone(),
+        }
+    }
+
+    #[must_use]
+    pub fn git_dir(&self) -> &Path {
+        match &self.base {
+            Base::Mirror(mirror) => mirror.dir(),
+            Base::Own { git_dir, .. } => git_dir,
         }
     }
 
@@ -66,21 +74,23 @@ impl Target {
             (None, Base::Own { .. }) => upstream::ls_remote(&self.upstream, limits)?.head,
         };
         let is_trusted = |name: &RefName| match &self.trusted {
-            Some(patterns) => patterns.matches(name.as_bstr()),
+            Some(patterns) => patterns.allows(&Subject::name(name.as_bstr()), Who::Anyone),
             None => Some(name) == default_branch.as_ref() || !policy.agent_may_write(&self.name, name),
         };
-        let mut tips: Vec<ObjectId> =
-            refs.iter().filter(|(name, _)| upstream::is_mirrored(name) && is_trusted(name)).map(|(_, id)| *id).collect();
-        tips.sort();
-        tips.dedup();
-        Ok(tips)
+        let (mut first, mut tips) = (Vec::new(), Vec::new());
+        for (name, id) in refs.iter().filter(|(name, _)| upstream::is_mirrored(name) && is_trusted(name)) {
+            // The likeliest base comes first: the inspection reads the others only if it must.
+            if Some(name) == default_branch.as_ref() { first.push(*id) } else { tips.push(*id) }
+        }
+        first.append(&mut tips);
+        Ok(first)
     }
 
     /// Takes over what the upstream has taken: the quarantine's objects and the refs. The mirror is a cache, so an error
     /// costs a fetch later and nothing else.
     pub fn keep(&self, quarantine: Quarantine, updates: &[(RefUpdate, UpdateKind)]) {
         let Base::Mirror(mirror) = &self.base else { return };
-        if let Err(error) = quarantine.migrate(&mirror.objects_dir(), Durability::Cache) {
+        if let Err(error) = quarantine.migrate(&mirror.objects_dir(), Durability::Volatile) {
             tracing::warn!(repo = %self.name, %error, "the mirror did not take the objects of a push");
         }
         if let Err(error) = mirror.record_push(updates) {

@@ -43,12 +43,6 @@ impl Watch {
         self.state().text = text;
     }
 
-    /// Whether the stage was stopped for taking too long.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-
     /// Ends [`Watch::run`].
     pub fn end(&self) {
         self.state().ended = true;

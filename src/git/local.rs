@@ -30,14 +30,17 @@ impl Repository {
         with_suffix.push(".git");
         let with_suffix = PathBuf::from(with_suffix);
         let candidates = [dir.join(".git"), dir.to_owned(), with_suffix.join(".git"), with_suffix];
-        let found = candidates.iter().find(|path| path.is_file() || path.join("HEAD").exists() && path.join("objects").exists());
+        let found = candidates
+            .iter()
+            .find(|path| path.is_file() || path.join("HEAD").exists() && path.join("objects").exists());
         let found = found.ok_or_else(|| LocalError::NotARepository(dir.to_owned()))?;
         let mut command = GitCommand::git("rev-parse")?;
         let absolute = std::path::absolute(found).map_err(CommandError::Spawn)?;
         command.git_dir(&absolute).setting("safe.directory", "*");
         command.args(["--path-format=absolute", "--git-dir", "--git-path", "objects"]);
         let output = command.run(b"", TIME_MAX, 64 * 1024)?;
-        let mut lines = output.split(|byte| *byte == b'\n').map(|line| PathBuf::from(std::ffi::OsString::from_vec(line.to_vec())));
+        let mut lines =
+            output.split(|byte| *byte == b'\n').map(|line| PathBuf::from(std::ffi::OsString::from_vec(line.to_vec())));
         match (lines.next(), lines.next()) {
             (Some(git_dir), Some(objects_dir)) if objects_dir.is_dir() => Ok(Self { git_dir, objects_dir }),
             _ => Err(LocalError::NotARepository(dir.to_owned())),

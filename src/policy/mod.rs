@@ -22,7 +22,8 @@ use crate::model::{
 use crate::strict::{Problem, Problems};
 use grant::Grant;
 use jiff::Timestamp;
-use pattern::{Subject, Who};
+pub use pattern::{Subject, Who};
+pub use pattern_list::PatternList;
 use people::People;
 use rules::Rule;
 use settings::RepoSettings;
@@ -212,6 +213,12 @@ impl Policy {
     #[must_use]
     pub fn needs(&self, repo: &RepoName) -> Needs {
         judge::needs(self.rules.iter().filter(|rule| rule.is_in(repo)))
+    }
+
+    /// Whether the repository's rules only warn.
+    #[must_use]
+    pub fn observes(&self, repo: &RepoName) -> bool {
+        self.settings(repo).mode == settings::Mode::Observe
     }
 
     pub fn judge(&self, case: &Case<'_>) -> Judgement {

@@ -40,6 +40,14 @@ impl PatternList {
         Some(list)
     }
 
+    /// Ref patterns from the operator's settings, where they have been checked for their type only.
+    pub fn of_refs(texts: &[String]) -> Result<Self, String> {
+        let items: Vec<(&str, Span)> = texts.iter().map(|text| (text.as_str(), 0..0)).collect();
+        let mut problems = Vec::new();
+        let list = Self::parse(&items, PatternOf::AnyRef, 0..0, &mut problems);
+        list.ok_or_else(|| problems.iter().map(|p| p.message.as_str()).collect::<Vec<_>>().join("; "))
+    }
+
     /// Patterns that are known to be good.
     #[must_use]
     pub fn fixed(texts: &[&str], of: PatternOf) -> Self {

@@ -60,7 +60,7 @@ impl Service for Gate {
 
     fn may_see_repo(&self, principal: &Principal, repo: &RepoName) -> bool {
         // Both are asked, so that an unknown and a forbidden repository cost the same.
-        let allowed = self.policy().may_see_repo(principal, repo);
+        let allowed = self.policy().may_see_repo(principal, repo, jiff::Timestamp::now());
         self.config.repos.contains_key(repo) && allowed
     }
 
