@@ -4,6 +4,10 @@
 //! fills and the connection stops reading. Output: the engine writes into a bounded buffer that `drain` empties into
 //! the channel. Both ways a client that makes the engine wait longer than `idle_time_max` breaks the bridge, and so
 //! does the end of the channel; time the engine takes itself never does.
+//!
+//! russh opens the client's window again as data arrives, not as it is read, so a full input buffer holds up the whole
+//! connection, output too. An engine must therefore not wait to write more than `OUTPUT_BYTES_MAX` while megabytes of
+//! input lie unread; git's protocols, which talk in turns, never do, and who tries is cut off by the idle limit.
 
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use std::io::{self, Read, Write};
@@ -22,6 +26,7 @@ pub struct Input {
     /// The message being read, and how much of it is done with.
     current: Option<(ChannelMsg, usize)>,
     ended: bool,
+    stalled: bool,
     runtime: Handle,
     idle_time_max: Duration,
     closed: CancellationToken,
@@ -31,7 +36,7 @@ impl Input {
     /// `closed` ends every wait with an error.
     #[must_use]
     pub fn new(channel: ChannelReadHalf, idle_time_max: Duration, closed: CancellationToken) -> Self {
-        Self { channel, current: None, ended: false, runtime: Handle::current(), idle_time_max, closed }
+        Self { channel, current: None, ended: false, stalled: false, runtime: Handle::current(), idle_time_max, closed }
     }
 
     fn read_current(&mut self, buffer: &mut [u8]) -> usize {
@@ -47,6 +52,9 @@ impl Input {
 
     /// Waits for the next data; `false` at the client's end of file.
     fn next_data(&mut self) -> io::Result<bool> {
+        if self.stalled {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "the client has stalled before"));
+        }
         let (channel, closed) = (&mut self.channel, &self.closed);
         let wait = async {
             tokio::select! {
@@ -64,7 +72,7 @@ impl Input {
             }
             Ok(None) => Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the client has gone")),
             Err(_) => {
-                self.closed.cancel();
+                self.stalled = true;
                 Err(io::Error::new(io::ErrorKind::TimedOut, "the client sent nothing for too long"))
             }
         }

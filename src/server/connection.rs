@@ -48,7 +48,7 @@ struct Activity {
     /// Commands under way.
     running: usize,
     /// When the last command ended.
-    last_end: Instant,
+    last_end: Option<Instant>,
 }
 
 /// What the client proved to hold.
@@ -88,7 +88,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.0.activity.send_modify(|activity| {
             activity.running = activity.running.saturating_sub(1);
-            activity.last_end = Instant::now();
+            activity.last_end = Some(Instant::now());
         });
     }
 }
@@ -102,7 +102,7 @@ impl Connection {
         peer: SocketAddr,
     ) -> Arc<Self> {
         let span = tracing::info_span!("connection", %peer, principal = tracing::field::Empty);
-        let activity = Activity { admitted: false, running: 0, last_end: Instant::now() };
+        let activity = Activity { admitted: false, running: 0, last_end: None };
         Arc::new(Self {
             service,
             span,
@@ -136,10 +136,7 @@ impl Connection {
         if self.admitted.set((name, slot)).is_err() {
             return false;
         }
-        self.activity.send_modify(|activity| {
-            activity.admitted = true;
-            activity.last_end = Instant::now();
-        });
+        self.activity.send_modify(|activity| activity.admitted = true);
         true
     }
 
@@ -161,7 +158,8 @@ impl Connection {
         let phase = if !activity.admitted {
             (after(socket.opened(), limits.login_time_max), End::LoginTime)
         } else if activity.running == 0 {
-            (after(socket.last_read().max(activity.last_end), limits.idle_time_max), End::IdleTime)
+            let last = activity.last_end.map_or(socket.last_read(), |end| end.max(socket.last_read()));
+            (after(last, limits.idle_time_max), End::IdleTime)
         } else {
             // Whoever waits for the client on behalf of a command watches its idle time: `bridge`.
             return total;
@@ -216,50 +214,58 @@ async fn supervise(connection: &Arc<Connection>, config: Arc<Config>, socket: &S
         },
         () = connection.draining.cancelled() => return End::Drained,
     };
-    let end = watch_over(connection, socket, &mut session).await;
-    if !matches!(end, End::Client | End::Protocol) {
-        // The session task ends with its socket, or when the engine that holds it up does.
-        socket.end();
-        connection.closed.cancel();
-        let _ = session.await;
+    match watch_over(connection, socket, &mut session).await {
+        Watched::Ended(result) => ended(connection, result),
+        Watched::ToEnd(end) => {
+            let gone = end == End::Drained && say_goodbye(&mut session).await;
+            // The session ends with its socket, or when the engine that holds it up does.
+            socket.end();
+            connection.closed.cancel();
+            if !gone {
+                let _ = session.await;
+            }
+            end
+        }
     }
-    end
 }
 
-async fn watch_over(connection: &Connection, socket: &Socket, session: &mut RunningSession<SshHandler>) -> End {
-    let mut activity = connection.activity.subscribe();
+/// What came of watching a session.
+enum Watched {
+    Ended(Result<(), russh::Error>),
+    ToEnd(End),
+}
+
+async fn watch_over(connection: &Connection, socket: &Socket, session: &mut RunningSession<SshHandler>) -> Watched {
+    let mut changes = connection.activity.subscribe();
     loop {
         let draining = connection.draining.is_cancelled();
-        if draining && activity.borrow_and_update().running == 0 {
-            return say_goodbye(connection, session).await;
+        let activity = *changes.borrow_and_update();
+        let (mut deadline, mut end) = connection.deadline(socket);
+        if draining && activity.running == 0 {
+            // A client whose command has just ended goes by itself; told to, it would forget the exit status.
+            (deadline, end) = (activity.last_end.map_or(socket.opened(), |e| after(e, GOODBYE_TIME_MAX)), End::Drained);
         }
-        let (deadline, _) = connection.deadline(socket);
+        if deadline <= Instant::now() {
+            return Watched::ToEnd(end);
+        }
         tokio::select! {
-            result = &mut *session => return ended(connection, result),
-            () = sleep_until(deadline) => {
-                let (deadline, end) = connection.deadline(socket);
-                if deadline <= Instant::now() {
-                    return end;
-                }
-            }
-            _ = activity.changed() => {}
+            result = &mut *session => return Watched::Ended(result),
+            () = sleep_until(deadline) => {}
+            _ = changes.changed() => {}
             () = connection.draining.cancelled(), if !draining => {}
         }
     }
 }
 
-async fn say_goodbye(connection: &Connection, session: &mut RunningSession<SshHandler>) -> End {
+/// Tells the client why, and waits a little for it to go. `true` if the session has ended with that.
+async fn say_goodbye(session: &mut RunningSession<SshHandler>) -> bool {
     let handle = session.handle();
+    let message = "refgate: the server is stopping, try again later";
     let goodbye = async {
-        let message = "refgate: the server is stopping, try again later";
         let _ = handle.disconnect(Disconnect::ByApplication, message.to_owned(), String::new()).await;
-        session.await
+        let _ = session.await;
     };
-    match timeout(GOODBYE_TIME_MAX, goodbye).await {
-        Ok(result) => drop(ended(connection, result)),
-        Err(_) => tracing::debug!(parent: &connection.span, "the client did not take the goodbye"),
-    }
-    End::Drained
+    timeout(GOODBYE_TIME_MAX, goodbye).await.is_ok()
 }
 
 fn ended(connection: &Connection, result: Result<(), russh::Error>) -> End {

@@ -1,6 +1,6 @@
 //! One command of a client on one channel: answers it, or runs the engine that does, and closes the channel.
 
-use super::bridge::{self, Input, Undelivered};
+use super::bridge::{self, Input};
 use super::command::{self, Command};
 use super::connection::{Connection, Running};
 use super::service::Service;
@@ -183,14 +183,14 @@ async fn serve(
     idle_time_max: Duration,
     closed: &CancellationToken,
 ) -> Ending {
-    let mut input = Input::new(read, idle_time_max, closed.clone());
+    let undelivered = closed.child_token();
+    let mut input = Input::new(read, idle_time_max, undelivered.clone());
     let (mut output, drain) = bridge::output();
     let span = connection.span.clone();
     let thread = tokio::task::spawn_blocking(move || span.in_scope(|| engine.run(&mut input, &mut output)));
-    let drained = drain.run(write, idle_time_max, closed).await;
-    if let Err(error @ (Undelivered::Gone | Undelivered::Stalled)) = drained {
+    if let Err(error) = drain.run(write, idle_time_max, closed).await {
         debug!(parent: &connection.span, %error, "output not delivered");
-        closed.cancel();
+        undelivered.cancel();
     }
     match thread.await {
         Ok(status) => Ending { status, ..Ending::default() },
