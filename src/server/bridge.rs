@@ -63,7 +63,7 @@ impl Input {
                 () = closed.cancelled() => None,
             }
         };
-        let message = self.runtime.block_on(tokio::time::timeout(self.idle_time_max, wait));
+        let message = self.runtime.block_on(async { tokio::time::timeout(self.idle_time_max, wait).await });
         match message {
             Ok(Some(ChannelMsg::Eof)) => Ok(false),
             Ok(Some(data)) => {
