@@ -59,7 +59,7 @@ async fn connect(server: &Server) -> Handle<Trusting> {
 }
 
 fn private(server: &Server, name: &str) -> PrivateKey {
-    PrivateKey::read_openssh_file(&server.path(name)).expect("a private key")
+    PrivateKey::read_openssh_file(server.path(name)).expect("a private key")
 }
 
 async fn whoami(client: &Handle<Trusting>) -> String {
@@ -131,6 +131,7 @@ fn one_channel_runs_one_command() {
             });
         }
         assert_eq!(replies, [true, false, false]);
+        assert_eq!(server.event(), "receive-pack hungry");
         assert_eq!(server.fake.seen.lock().expect("lock").len(), 1);
     });
 }
