@@ -3,4 +3,5 @@
 mod cases;
 mod drop_in;
 mod push;
+mod raw;
 mod support;
