@@ -92,7 +92,11 @@ impl Push<'_> {
         let visible = snapshot.refs.iter().filter(|(name, _)| self.may_read(name)).map(|(name, id)| (name, id));
         let version_1 = version == ProtocolVersion::V1;
         advertisement::encode(output, version_1, visible, CAPABILITIES).map_err(Unheard::Client)?;
-        let request = command::read_request(input, self.limits.ref_updates_max)?;
+        let mut request = Request::default();
+        let understood = command::read_request_into(&mut request, input, self.limits.ref_updates_max);
+        if let Err(error) = understood {
+            return self.misunderstood(error, &request, output);
+        }
         if request.updates.is_empty() {
             return Ok(());
         }
@@ -105,6 +109,22 @@ impl Push<'_> {
                 self.abort(&updates, &fault, &reply);
             }
         });
+        Ok(())
+    }
+
+    /// A client that has told what it takes is answered like any other; git would take an error packet for a broken
+    /// side-band.
+    fn misunderstood(
+        &self,
+        error: CommandError,
+        request: &Request,
+        output: &mut (dyn Write + Send),
+    ) -> Result<(), Unheard> {
+        if !request.capabilities.side_band_64k {
+            return Err(error.into());
+        }
+        let reply = Reply::new(output, request.capabilities.clone(), &request.updates);
+        self.abort(&request.updates, &error.into(), &reply);
         Ok(())
     }
 

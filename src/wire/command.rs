@@ -58,10 +58,20 @@ pub enum CommandError {
 /// Reads the commands up to the flush packet; no updates at all means the client had nothing to say.
 pub fn read_request(input: &mut (impl Read + ?Sized), updates_max: usize) -> Result<Request, CommandError> {
     let mut request = Request::default();
+    read_request_into(&mut request, input, updates_max)?;
+    Ok(request)
+}
+
+/// The same; what was understood before an error stays in `request`, so that the client is told in the form it asked for.
+pub fn read_request_into(
+    request: &mut Request,
+    input: &mut (impl Read + ?Sized),
+    updates_max: usize,
+) -> Result<(), CommandError> {
     let mut first = true;
     loop {
         let line = match pkt_line::read(input)? {
-            None if first => return Ok(request),
+            None if first => return Ok(()),
             None => return Err(CommandError::Ended),
             Some(Packet::Flush) => break,
             Some(Packet::Data(line)) => line,
@@ -88,8 +98,7 @@ pub fn read_request(input: &mut (impl Read + ?Sized), updates_max: usize) -> Res
         }
         request.updates.push(parse_update(line)?);
     }
-    refuse_twins(&request.updates)?;
-    Ok(request)
+    refuse_twins(&request.updates)
 }
 
 fn parse_capabilities(list: &[u8]) -> Result<Capabilities, CommandError> {
