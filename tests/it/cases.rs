@@ -54,7 +54,7 @@ impl Client<'_> {
         self.push(&[&format!("{id}:{}", self.branch(name))])
     }
 
-    fn reset(&self) {
+    pub fn reset(&self) {
         self.git(&["checkout", "-q", "-f", "--detach", "origin/main"]);
         self.git(&["clean", "-q", "-f", "-d", "-x"]);
     }

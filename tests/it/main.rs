@@ -2,6 +2,7 @@
 
 mod cases;
 mod drop_in;
+mod limits;
 mod push;
 mod raw;
 mod support;

@@ -617,14 +617,26 @@ fn stored(data: &[u8]) -> Vec<u8> {
 impl Client<'_> {
     /// A pack of what `revs` select, as `git pack-objects --revs` reads them.
     pub fn pack(&self, revs: &[&str]) -> Vec<u8> {
-        let mut child = self
-            .command(&self.dir)
-            .args(["pack-objects", "--revs", "--stdout", "-q"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("git");
-        child.stdin.take().expect("piped").write_all((revs.join("\n") + "\n").as_bytes()).expect("write");
-        child.wait_with_output().expect("git").stdout
+        let mut command = self.command(&self.dir);
+        feed(command.args(["pack-objects", "--revs", "--stdout", "-q"]), (revs.join("\n") + "\n").as_bytes())
+    }
+}
+
+/// Runs a program on this input; it must succeed.
+pub fn feed(command: &mut Command, input: &[u8]) -> Vec<u8> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("starts");
+    child.stdin.take().expect("piped").write_all(input).expect("write");
+    let output = child.wait_with_output().expect("an end");
+    assert!(output.status.success(), "{command:?}");
+    output.stdout
+}
+
+impl World {
+    /// Installs a hook of one sh script in the upstream.
+    pub fn upstream_hook(&self, name: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.upstream.join("hooks").join(name);
+        write(&path, &format!("#!/bin/sh\n{script}\n"));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("chmod");
     }
 }
