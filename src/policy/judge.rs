@@ -278,3 +278,315 @@ pub fn needs<'a>(rules: impl Iterator<Item = &'a Rule>) -> Needs {
         .map(|rule| rule.check.needs())
         .fold(Needs::default(), |all, one| Needs { lines: all.lines || one.lines, twins: all.twins || one.twins })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::model::UpdateKind::{Create, Delete, Rewind, Update};
+    use crate::model::{Change, CommitFacts, Count, Direction, Effect, Finding, Group, PushFacts, Usage};
+    use crate::policy::testing::*;
+    use crate::policy::{Case, Decision};
+
+    const GRANTS: &str = r#"
+agent.claude-1 = {}
+agent.claude-2 = {}
+human.dana = {}
+[group]
+bots = ["claude-*"]
+[[grant]]
+to = "bots"
+repo = "app"
+refs = "refs/heads/agent/{principal}/**"
+allow = ["create", "update"]
+write = ["src/**", "tests/**", "!src/keys/**"]
+[[grant]]
+to = "claude-1"
+repo = "app"
+refs = "refs/heads/shared"
+allow = ["update", "rewind", "delete"]
+write = "docs/**"
+[[grant]]
+to = "claude-1"
+repo = "other"
+refs = "refs/heads/**"
+allow = ["create"]
+write = "**"
+[[grant]]
+to = "claude-1"
+repo = "app"
+refs = "refs/heads/old"
+allow = ["update"]
+write = "**"
+until = 2026-01-01T00:00:00Z
+"#;
+
+    #[test]
+    fn b18_a_ref_update_needs_a_grant_for_this_ref_and_this_operation() {
+        let table = [
+            ("refs/heads/agent/claude-1/x", Create, true),
+            ("refs/heads/agent/claude-1/x/y", Update, true),
+            ("refs/heads/agent/claude-1/x", Rewind, false),
+            ("refs/heads/agent/claude-1/x", Delete, false),
+            ("refs/heads/agent/claude-1", Create, false),
+            ("refs/heads/agent/claude-2/x", Update, false),
+            ("refs/heads/agent/claude-1x/x", Update, false),
+            ("refs/heads/agent/Claude-1/x", Update, false),
+            ("refs/heads/x/refs/heads/agent/claude-1/x", Update, false),
+            ("refs/heads/shared", Rewind, true),
+            ("refs/heads/shared", Delete, true),
+            ("refs/heads/shared", Create, false),
+            ("refs/heads/shared2", Update, false),
+            ("refs/heads/main", Create, false),
+            ("refs/tags/v1", Create, false),
+            ("refs/heads/old", Update, false),
+        ];
+        for (name, kind, allowed) in table {
+            let expected = if allowed { "accept: " } else { "refuse: ref.no-grant" };
+            assert_eq!(verdict(GRANTS, &push(vec![update(name, kind)], vec![])), expected, "{name} {kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_ref_update_is_told_what_is_possible() {
+        let message = |name, kind| {
+            let judgement = judge(GRANTS, &push(vec![update(name, kind)], vec![]));
+            (judgement.findings[0].message.clone(), judgement.findings[0].fix.clone())
+        };
+        assert_eq!(
+            message("refs/heads/agent/claude-1/x", Rewind),
+            (
+                "you may create, update this ref, but not rewind it".into(),
+                "push without --force, on top of what is there: git pull --rebase".into()
+            )
+        );
+        assert_eq!(
+            message("refs/heads/main", Update).0,
+            "you may not update this ref; you may create, update refs/heads/agent/claude-1/**; \
+             update, rewind, delete refs/heads/shared"
+        );
+        let nothing = judge("agent.claude-1 = {}", &push(vec![update("refs/heads/main", Update)], vec![]));
+        assert_eq!(nothing.findings[0].message, "you may push nothing to this repository");
+    }
+
+    #[test]
+    fn every_changed_path_needs_a_grant_that_writes_it() {
+        let table = [
+            ("src/main.rs", true),
+            ("tests/a", true),
+            ("Src/main.rs", false),
+            ("src", false),
+            ("infra/main.tf", false),
+            ("docs/x", false),
+            ("src/keys/x", false),
+            ("src/KEYS/x", false),
+            ("src2/x", false),
+        ];
+        for (path, allowed) in table {
+            let expected = if allowed { "accept: " } else { "refuse: write.outside-grant" };
+            assert_eq!(verdict(GRANTS, &one(vec![change(path)])), expected, "{path}");
+            let gone = Change { old: vec![entry(FILE, 1)], new: None, ..change(path) };
+            assert_eq!(verdict(GRANTS, &one(vec![gone])), expected, "{path} deleted");
+        }
+    }
+
+    #[test]
+    fn b26_grants_of_one_ref_do_not_lend_paths_to_another() {
+        let names = ["refs/heads/agent/claude-1/x", "refs/heads/shared"];
+        let both = |changes| push(names.map(|n| update(n, Update)).to_vec(), vec![commit(9, changes)]);
+        assert_eq!(verdict(GRANTS, &both(vec![change("docs/x")])), "refuse: write.outside-grant");
+        assert_eq!(verdict(GRANTS, &both(vec![change("src/x")])), "refuse: write.outside-grant");
+        let mut apart = push(
+            names.map(|n| update(n, Update)).to_vec(),
+            vec![commit(9, vec![change("src/x")]), commit(8, vec![change("docs/x")])],
+        );
+        apart.groups = vec![Group { updates: vec![0], commits: vec![0] }, Group { updates: vec![1], commits: vec![1] }];
+        assert_eq!(verdict(GRANTS, &apart), "accept: ");
+        apart.groups.swap(0, 1);
+        apart.groups[0].commits = vec![0];
+        apart.groups[1].commits = vec![1];
+        assert_eq!(verdict(GRANTS, &apart), "refuse: write.outside-grant write.outside-grant");
+        let mut mixed = both(vec![change("docs/x")]);
+        mixed.updates[0].kind = Delete;
+        mixed.updates[0].update.new = None;
+        assert_eq!(verdict(GRANTS, &mixed), "refuse: ref.no-grant");
+    }
+
+    #[test]
+    fn b16_what_a_rewind_drops_is_judged_like_what_it_adds() {
+        let dropped = CommitFacts { direction: Direction::Dropped, ..commit(8, vec![change("src/x")]) };
+        let facts = push(vec![update("refs/heads/shared", Rewind)], vec![dropped]);
+        let judgement = judge(GRANTS, &facts);
+        assert_eq!(judgement.findings[0].message, "you may write docs/**; dropped by this rewind");
+        assert!(judgement.findings[0].fix.contains("without --force"));
+    }
+
+    #[test]
+    fn the_fix_is_a_command_with_real_ids() {
+        let fix = |facts: &PushFacts| judge(GRANTS, facts).findings[0].fix.clone();
+        let tip = one(vec![change("infra/main.tf")]);
+        assert_eq!(fix(&tip), "git restore -SW -s 0808080808 -- infra/main.tf && git commit --amend --no-edit");
+        let quoted = one(vec![change("infra/a b'[c]")]);
+        assert_eq!(
+            fix(&quoted),
+            "git restore -SW -s 0808080808 -- ':(literal)infra/a b'\\''[c]' && git commit --amend --no-edit"
+        );
+        let hidden = one(vec![change("infra/\u{202e}")]);
+        assert_eq!(fix(&hidden), "take the change out and git commit --amend --no-edit");
+        let mut earlier = one(vec![]);
+        earlier.commits.push(commit(8, vec![change("infra/x")]));
+        earlier.groups[0].commits.push(1);
+        assert_eq!(
+            fix(&earlier),
+            "git rebase -i 0707070707, edit 0808080808: git restore -SW -s 0707070707 -- infra/x && \
+             git commit --amend --no-edit; git rebase --continue, push again"
+        );
+        let mut root = one(vec![Change { old: vec![], ..change("infra/x") }]);
+        root.commits[0].parents.clear();
+        assert_eq!(fix(&root), "git rm --cached -- infra/x && git commit --amend --no-edit");
+        let mut merge = one(vec![change("infra/x")]);
+        merge.commits[0].parents = vec![id(7), id(6)];
+        assert_eq!(fix(&merge), "git reset --hard 0707070707 && git merge 0606060606");
+    }
+
+    #[test]
+    fn a_used_up_quota_grants_nothing_until_another_grant_does() {
+        let limited = GRANTS.replace("write = [", "quota = { pushes = \"2/hour\", bytes = \"2000 B/day\" }\nwrite = [");
+        let usage = |pushes, bytes| Usage {
+            hour: Count { pushes, bytes: 0 },
+            day: Count { pushes: 0, bytes },
+            ..Usage::default()
+        };
+        let rules = |text: &str, usage| {
+            let judgement = judge_with_usage(text, &one(vec![change("src/x")]), usage);
+            judgement.findings.into_iter().map(|f| f.rule).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(rules(&limited, usage(1, 1000)), "");
+        assert_eq!(rules(&limited, usage(2, 0)), "quota.pushes");
+        assert_eq!(rules(&limited, usage(0, 1001)), "quota.bytes");
+        let second = "[[grant]]\nto = \"claude-1\"\nrepo = \"app\"\nrefs = \"refs/heads/**\"\nallow = [\"update\"]\n";
+        let more = format!("{limited}{second}write = \"src/**\"\n");
+        assert_eq!(rules(&more, usage(2, 0)), "");
+        let less = format!("{limited}{second}write = \"docs/**\"\n");
+        assert_eq!(rules(&less, usage(2, 0)), "quota.pushes");
+    }
+
+    #[test]
+    fn b23_a_symlink_leads_only_to_what_may_be_written() {
+        let rule = "[rule.r]\nkind = \"path\"\nmatch = \"src/guarded/**\"\nthen = \"hold\"\n";
+        let text = format!("{GRANTS}{rule}");
+        let table = [
+            (symlink("src/l", "lib/x"), "accept: "),
+            (symlink("src/l", "../tests/x"), "accept: "),
+            (symlink("src/l", "../infra"), "refuse: symlink.target"),
+            (symlink("src/l", "../../etc"), "refuse: symlink.target"),
+            (symlink("src/l", "/etc/passwd"), "refuse: symlink.target"),
+            (symlink("src/l", "../.git/config"), "refuse: symlink.target"),
+            (symlink("src/l", "keys/x"), "refuse: symlink.target"),
+            (symlink("src/l", "keys"), "refuse: symlink.target"),
+            (symlink("src/l", "."), "refuse: symlink.target"),
+            (symlink("src/l", "guarded/x"), "refuse: symlink.target"),
+            (symlink("src/l", "Guarded"), "refuse: symlink.target"),
+            (Change { link_target: None, ..symlink("src/l", "") }, "refuse: symlink.target"),
+            (Change { old: vec![entry(SYMLINK, 1)], new: None, ..change("src/l") }, "accept: "),
+        ];
+        for (change, expected) in table {
+            assert_eq!(verdict(&text, &one(vec![change.clone()])), expected, "{change:?}");
+        }
+        let any = format!("{text}[repo.app]\nsymlink_targets = \"any\"\n");
+        assert_eq!(verdict(&any, &one(vec![symlink("src/l", "/etc/passwd")])), "accept: ");
+        assert_eq!(verdict(&any, &one(vec![symlink("src/guarded", "lib")])), "hold: r");
+    }
+
+    #[test]
+    fn the_strongest_effect_decides_and_observing_lets_rules_only_warn() {
+        let rule = |id: &str, path: &str, then: &str| {
+            format!("[rule.{id}]\nkind = \"path\"\nmatch = \"{path}\"\nthen = \"{then}\"\n")
+        };
+        let rules = [rule("w", "**/w", "warn"), rule("h", "**/h", "hold"), rule("r", "**/r", "refuse")].concat();
+        let text = format!("{GRANTS}{rules}");
+        let of = |paths: &[&str]| one(paths.iter().map(change).collect());
+        assert_eq!(verdict(&text, &of(&["src/x"])), "accept: ");
+        assert_eq!(verdict(&text, &of(&["src/w"])), "accept: w");
+        assert_eq!(verdict(&text, &of(&["src/w", "src/h"])), "hold: h w");
+        assert_eq!(verdict(&text, &of(&["src/h", "src/w", "src/r"])), "refuse: r h w");
+        let observe = format!("{text}[repo.app]\nmode = \"observe\"\n");
+        assert_eq!(verdict(&observe, &of(&["src/h", "src/w", "src/r"])), "accept: h w r");
+        assert_eq!(verdict(&observe, &of(&["src/r", "infra/x"])), "refuse: write.outside-grant r");
+        assert_eq!(verdict(&observe, &of(&["src/a\nb"])), "refuse: name.control");
+    }
+
+    #[test]
+    fn rules_apply_where_they_say() {
+        let text =
+            |keys: &str| format!("{GRANTS}[rule.r]\nkind = \"path\"\nmatch = \"**\"\nthen = \"refuse\"\n{keys}\n");
+        for (keys, speaks) in [
+            ("", true),
+            ("repos = \"app\"", true),
+            ("repos = [\"a*\"]", true),
+            ("repos = [\"other\"]", false),
+            ("refs = \"refs/heads/agent/{principal}/**\"", true),
+            ("refs = \"refs/heads/Agent/**\"", true),
+            ("refs = [\"**\", \"!refs/heads/agent/**\"]", false),
+            ("refs = \"refs/tags/**\"", false),
+            ("principals = \"claude-1\"", true),
+            ("principals = [\"bots\"]", true),
+            ("principals = [\"dana\", \"claude-2\"]", false),
+        ] {
+            let expected = if speaks { "refuse: r" } else { "accept: " };
+            assert_eq!(verdict(&text(keys), &one(vec![change("src/x")])), expected, "{keys}");
+        }
+    }
+
+    #[test]
+    fn the_admins_words_replace_ours() {
+        let text = format!(
+            "{GRANTS}[rule.r]\nkind = \"path\"\nmatch = \"src/x\"\nthen = \"refuse\"\nmessage = \"ask Dana\"\nfix = \"call 123\"\n"
+        );
+        let judgement = judge(&text, &one(vec![change("src/x")]));
+        assert_eq!(
+            (judgement.findings[0].message.as_str(), judgement.findings[0].fix.as_str()),
+            ("ask Dana", "call 123")
+        );
+    }
+
+    #[test]
+    fn findings_are_capped_counted_and_in_one_order_and_those_of_earlier_stages_count() {
+        let policy = policy(GRANTS);
+        let earlier = |message: &str, effect| Finding {
+            rule: "object.bad".into(),
+            effect,
+            place: Default::default(),
+            message: message.into(),
+            fix: String::new(),
+        };
+        let given = [earlier("b", Effect::Warn), earlier("a", Effect::Refuse), earlier("c", Effect::Refuse)];
+        let changes = ["infra/1", "infra/2", "infra/3"].iter().map(change).collect();
+        let facts = push(vec![update("refs/heads/agent/claude-1/x", Update)], vec![commit(9, changes)]);
+        let judged = |findings_max| {
+            let case = Case {
+                principal: &principal(&policy, "claude-1"),
+                repo: &repo(),
+                facts: &facts,
+                findings: &given,
+                usage: &Usage::default(),
+                now: now(),
+                findings_max,
+            };
+            let judgement = policy.judge(&case);
+            let shown = |f: Finding| f.place.path.map_or(f.message, |path| path.to_string());
+            let shown: Vec<String> = judgement.findings.into_iter().map(shown).collect();
+            (shown.join(" "), judgement.more_findings, judgement.decision.as_str())
+        };
+        assert_eq!(judged(6), ("a c infra/1 infra/2 infra/3 b".into(), 0, "refuse"));
+        assert_eq!(judged(5), ("a c infra/1 infra/2 infra/3".into(), 1, "refuse"));
+        assert_eq!(judged(3), ("a c infra/1".into(), 3, "refuse"));
+        assert_eq!(judged(0), (String::new(), 6, "refuse"));
+    }
+
+    #[test]
+    fn an_approval_holds_the_updates_of_the_push() {
+        let facts = one(vec![change("src/x")]);
+        let Decision::Accept(approval) = judge(GRANTS, &facts).decision else { panic!("not accepted") };
+        assert_eq!(approval.repo(), &repo());
+        assert_eq!(approval.updates(), [facts.updates[0].update.clone()]);
+    }
+}
