@@ -1,7 +1,7 @@
 //! The decision: who may, what every rule says, and the strongest effect of it all.
 
-use crate::model::{Effect, Finding, Needs, UpdateFacts, UpdateKind};
-use crate::policy::findings::{ChangeView, Findings, Fix, Voice};
+use crate::model::{Effect, Finding, Group, Needs, PushFacts, UpdateFacts, UpdateKind};
+use crate::policy::findings::{ChangeView, Findings, Fix, Voice, Word, shell_word, short};
 use crate::policy::grant::Grant;
 use crate::policy::pattern::{Place, Subject, Who};
 use crate::policy::rules::{Rule, always};
@@ -46,6 +46,12 @@ struct Scene<'a> {
     principal: Option<usize>,
 }
 
+/// Grants with their places in the policy.
+type Numbered<'a> = Vec<(usize, &'a Grant)>;
+
+/// Which grants, grants used up, and rules.
+type LensKey = (Vec<usize>, Vec<usize>, Vec<usize>);
+
 /// The grants and rules by which some commits are judged. Ref updates with the same ones share a lens.
 struct Lens<'a> {
     grants: Vec<&'a Grant>,
@@ -77,14 +83,8 @@ impl<'a> Scene<'a> {
     /// Finds out for each ref update what allows it, and through which lens its commits are to be seen.
     fn lenses(&self, findings: &mut Findings) -> Vec<Lens<'a>> {
         let facts = self.case.facts;
-        let mut lenses: BTreeMap<(Vec<usize>, Vec<usize>, Vec<usize>), Lens<'a>> = BTreeMap::new();
-        let mut groups = vec![Vec::new(); facts.updates.len()];
-        for (index, group) in facts.groups.iter().enumerate() {
-            for update in &group.updates {
-                groups.get_mut(*update).map(|list: &mut Vec<usize>| list.push(index));
-            }
-        }
-        for (update, groups) in facts.updates.iter().zip(groups) {
+        let mut lenses: BTreeMap<LensKey, Lens<'a>> = BTreeMap::new();
+        for (update, groups) in facts.updates.iter().zip(groups_of_updates(facts)) {
             let (grants, spent) = self.grants_of(update, findings);
             if update.kind == UpdateKind::Delete {
                 continue;
@@ -98,7 +98,7 @@ impl<'a> Scene<'a> {
                 rules: rules.into_iter().map(|(_, r)| r).collect(),
                 commits: vec![false; facts.commits.len()],
             });
-            for commit in groups.iter().filter_map(|g| facts.groups.get(*g)).flat_map(|g| &g.commits) {
+            for commit in groups.into_iter().flat_map(|group| &group.commits) {
                 if let Some(seen) = lens.commits.get_mut(*commit) {
                     *seen = true;
                 }
@@ -108,12 +108,7 @@ impl<'a> Scene<'a> {
     }
 
     /// The grants that allow this ref update, and those that would with quota left.
-    #[expect(clippy::type_complexity, reason = "two lists of the same, used once")]
-    fn grants_of(
-        &self,
-        update: &UpdateFacts,
-        findings: &mut Findings,
-    ) -> (Vec<(usize, &'a Grant)>, Vec<(usize, &'a Grant)>) {
+    fn grants_of(&self, update: &UpdateFacts, findings: &mut Findings) -> (Numbered<'a>, Numbered<'a>) {
         let case = self.case;
         let name = &update.update.name;
         let allowing = self.grants().filter(|(_, g)| g.allow.contains(&update.kind) && g.has_ref(name, self.who()));
@@ -147,12 +142,26 @@ impl<'a> Scene<'a> {
             UpdateKind::Rewind if !allowed.is_empty() => {
                 Fix::Text("push without --force, on top of what is there: git pull --rebase".to_owned())
             }
-            UpdateKind::Create | UpdateKind::Update | UpdateKind::Rewind if !all.is_empty() => {
-                Fix::Text("push to a ref that is yours: git push origin HEAD:refs/heads/…".to_owned())
-            }
-            UpdateKind::Create | UpdateKind::Update | UpdateKind::Rewind | UpdateKind::Delete => Fix::Ask,
+            UpdateKind::Create | UpdateKind::Update | UpdateKind::Rewind => self.own_ref(update),
+            UpdateKind::Delete => Fix::Ask,
         };
         findings.update(Voice::always("ref.no-grant"), update, message, fix);
+    }
+
+    /// The command that pushes the same to a ref of the principal's own.
+    fn own_ref(&self, update: &UpdateFacts) -> Fix {
+        let principal = self.case.principal.name.as_str();
+        let creating = self.grants().filter(|(_, grant)| grant.allow.contains(&UpdateKind::Create));
+        let patterns: Vec<String> =
+            creating.filter_map(|(_, g)| g.refs.as_ref()).flat_map(|r| r.show(principal)).collect();
+        let own = patterns.iter().filter_map(|p| p.strip_suffix("/**").or_else(|| p.strip_suffix("/*")));
+        let Some(own) = own.into_iter().find(|start| !start.contains(['*', '?', '!', '\\'])) else { return Fix::Ask };
+        let name = update.update.name.as_bstr().rsplit(|b| *b == b'/').next().unwrap_or_default();
+        let target = shell_word(&[own.as_bytes(), b"/", name].concat(), Word::Ref);
+        match (target, &update.update.new) {
+            (Some(target), Some(new)) => Fix::Text(format!("git push origin {}:{target}", short(new))),
+            (None, _) | (_, None) => Fix::Text(format!("push to a ref of another name below {own}/")),
+        }
     }
 
     fn voice(&self, rule: &'a Rule) -> Voice<'a> {
@@ -261,6 +270,19 @@ impl<'a> Scene<'a> {
     }
 }
 
+/// For each ref update the groups it is in.
+fn groups_of_updates(facts: &PushFacts) -> Vec<Vec<&Group>> {
+    let mut groups = vec![Vec::new(); facts.updates.len()];
+    for group in &facts.groups {
+        for update in &group.updates {
+            if let Some(list) = groups.get_mut(*update) {
+                list.push(group);
+            }
+        }
+    }
+    groups
+}
+
 /// A list short enough for a line.
 fn first_few(list: &[String], between: &str) -> String {
     const SHOWN_MAX: usize = 8;
@@ -363,6 +385,8 @@ until = 2026-01-01T00:00:00Z
             "you may not update this ref; you may create, update refs/heads/agent/claude-1/**; \
              update, rewind, delete refs/heads/shared"
         );
+        let fix = message("refs/heads/main", Update).1;
+        assert_eq!(fix, "git push origin 0909090909:refs/heads/agent/claude-1/main");
         let nothing = judge("agent.claude-1 = {}", &push(vec![update("refs/heads/main", Update)], vec![]));
         assert_eq!(nothing.findings[0].message, "you may push nothing to this repository");
     }

@@ -3,6 +3,7 @@
 mod document;
 mod findings;
 mod fold;
+mod glob;
 mod grant;
 mod judge;
 mod lint;

@@ -1,7 +1,7 @@
 //! What is checked without any rule: which refs there are, what they hold, and names and modes that no tree needs.
 
 use crate::model::{Change, Entry, Group, PushFacts, RefName, TagFacts, UpdateFacts, UpdateKind};
-use crate::policy::findings::{ChangeView, Findings, Fix, Voice};
+use crate::policy::findings::{ChangeView, Findings, Fix, Voice, Word, shell_word, short};
 use crate::policy::fold::{self, DotName};
 use crate::policy::name_flaw::{self, NameFlaw};
 use crate::policy::settings::{RepoSettings, TagsWithoutTagger};
@@ -42,7 +42,7 @@ fn namespace(update: &UpdateFacts, findings: &mut Findings) {
     } else {
         "only refs/heads/ and refs/tags/ can be pushed to"
     };
-    let fix = Fix::Text("push to a branch: git push origin HEAD:refs/heads/…".to_owned());
+    let fix = Fix::Text("push to a branch or tag".to_owned());
     findings.update(Voice::always("ref.not-allowed"), update, message.to_owned(), fix);
 }
 
@@ -51,27 +51,32 @@ fn target(update: &UpdateFacts, findings: &mut Findings) {
         return;
     }
     let voice = Voice::always("ref.not-a-commit");
-    if update.commit.is_none() {
+    let Some(commit) = &update.commit else {
         let message = "a ref must lead to a commit, not to a tree or a blob".to_owned();
         let fix = Fix::Text("push a commit, or a tag of one".to_owned());
         findings.update(voice, update, message, fix);
-    } else if update.update.name.is_branch() && !update.tags.is_empty() {
+        return;
+    };
+    if update.update.name.is_branch() && !update.tags.is_empty() {
         let message = "a branch must hold a commit itself, not an annotated tag".to_owned();
-        let fix = Fix::Text("push the commit: git push origin TAG^{commit}:refs/heads/…".to_owned());
+        let target = shell_word(update.update.name.as_bstr(), Word::Ref).unwrap_or_else(|| "BRANCH".to_owned());
+        let fix = Fix::Text(format!("git push origin {}:{target}", short(commit)));
         findings.update(voice, update, message, fix);
     }
 }
 
 fn tags(update: &UpdateFacts, settings: &RepoSettings, findings: &mut Findings) {
-    let again = |name: &str| Fix::Text(format!("make the tag again: git tag -f -a {name} {name}^{{commit}}"));
+    let name = shell_word(update.update.name.short(), Word::Ref).unwrap_or_else(|| "TAG".to_owned());
+    let commit = update.commit.as_ref().map_or_else(|| "COMMIT".to_owned(), short);
+    let again = Fix::Text(format!("make the tag again: git tag -f -a {name} {commit}"));
     for tag in &update.tags {
         if !has_good_name(tag) {
             let message = "the tag object's own name is not the name of a ref".to_owned();
-            findings.update(Voice::always("tag.bad-name"), update, message, again("NAME"));
+            findings.update(Voice::always("tag.bad-name"), update, message, again.clone());
         }
         if !tag.has_tagger && settings.tags_without_tagger == TagsWithoutTagger::Refuse {
             let message = "the tag object does not say who tagged".to_owned();
-            findings.update(Voice::always("tag.no-tagger"), update, message, again("NAME"));
+            findings.update(Voice::always("tag.no-tagger"), update, message, again.clone());
         }
     }
 }
