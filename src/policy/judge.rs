@@ -8,7 +8,7 @@ use crate::policy::rules::{Rule, always};
 use crate::policy::settings::{RepoSettings, SymlinkTargets};
 use crate::policy::symlink;
 use crate::policy::{Approval, Case, Decision, Judgement, Policy};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Judges a push. Pure: the same case gives the same findings in the same order.
 pub fn judge(policy: &Policy, case: &Case<'_>) -> Judgement {
@@ -58,7 +58,9 @@ struct Lens<'a> {
     /// Grants whose quota is used up: they give nothing, but are a better reason than "no grant".
     spent: Vec<&'a Grant>,
     rules: Vec<&'a Rule>,
-    /// For each commit of the push, whether it is seen through this lens.
+    /// Groups of the push that are seen through this lens.
+    groups: BTreeSet<usize>,
+    /// For each commit of the push, whether it is.
     commits: Vec<bool>,
 }
 
@@ -96,9 +98,12 @@ impl<'a> Scene<'a> {
                 grants: grants.into_iter().map(|(_, g)| g).collect(),
                 spent: spent.into_iter().map(|(_, g)| g).collect(),
                 rules: rules.into_iter().map(|(_, r)| r).collect(),
+                groups: BTreeSet::new(),
                 commits: vec![false; facts.commits.len()],
             });
-            for commit in groups.into_iter().flat_map(|group| &group.commits) {
+            // A group of many refs is gone through once.
+            let new_groups = groups.into_iter().filter(|(index, _)| lens.groups.insert(*index));
+            for commit in new_groups.flat_map(|(_, group)| &group.commits) {
                 if let Some(seen) = lens.commits.get_mut(*commit) {
                     *seen = true;
                 }
@@ -270,13 +275,13 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// For each ref update the groups it is in.
-fn groups_of_updates(facts: &PushFacts) -> Vec<Vec<&Group>> {
+/// For each ref update the groups it is in, with their places.
+fn groups_of_updates(facts: &PushFacts) -> Vec<Vec<(usize, &Group)>> {
     let mut groups = vec![Vec::new(); facts.updates.len()];
-    for group in &facts.groups {
+    for (index, group) in facts.groups.iter().enumerate() {
         for update in &group.updates {
             if let Some(list) = groups.get_mut(*update) {
-                list.push(group);
+                list.push((index, group));
             }
         }
     }
@@ -604,6 +609,33 @@ until = 2026-01-01T00:00:00Z
         assert_eq!(judged(5), ("a c infra/1 infra/2 infra/3".into(), 1, "refuse"));
         assert_eq!(judged(3), ("a c infra/1".into(), 3, "refuse"));
         assert_eq!(judged(0), (String::new(), 6, "refuse"));
+    }
+
+    #[test]
+    fn somebody_the_policy_does_not_know_may_do_nothing_and_every_rule_looks() {
+        let rule = "[rule.r]\nkind = \"path\"\nmatch = \"**\"\nthen = \"refuse\"\nprincipals = \"dana\"\n";
+        let policy = policy(&format!("{GRANTS}{rule}"));
+        let mut stranger = principal(&policy, "claude-1");
+        stranger.name = crate::model::PrincipalName::parse("claude-3").expect("a name");
+        let case = Case {
+            principal: &stranger,
+            repo: &repo(),
+            facts: &push(vec![update("refs/heads/agent/claude-3/x", Update)], vec![commit(9, vec![change("src/x")])]),
+            findings: &[],
+            usage: &Usage::default(),
+            now: now(),
+            findings_max: 9,
+        };
+        let rules: Vec<String> = policy.judge(&case).findings.into_iter().map(|f| f.rule).collect();
+        assert_eq!(rules, ["ref.no-grant", "r"]);
+        assert!(!policy.may_see_repo(&stranger, &repo(), now()));
+    }
+
+    #[test]
+    fn many_refs_over_many_commits_are_gone_through_once() {
+        let updates = (0..3000).map(|i| update(&format!("refs/heads/agent/claude-1/{i}"), Create)).collect();
+        let commits = (0..3000).map(|_| commit(8, vec![change("src/x")])).collect();
+        assert_eq!(verdict(GRANTS, &push(updates, commits)), "accept: ");
     }
 
     #[test]
