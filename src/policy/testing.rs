@@ -24,7 +24,7 @@ write = "**"
 "#;
 
 pub fn id(number: u8) -> ObjectId {
-    ObjectId::from_bytes_or_panic(&[number; 20])
+    ObjectId::from([number; 20])
 }
 
 pub fn entry(mode: u32, number: u8) -> Option<Entry> {
