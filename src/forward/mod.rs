@@ -14,8 +14,8 @@ mod settle;
 mod tests;
 
 use crate::config::Upstream;
+use crate::git::UpstreamError;
 use crate::git::command::CommandError;
-use crate::git::{Mirror, UpstreamError};
 use crate::model::{Escaped, Limits, ObjectId, RefName, RefUpdate};
 use crate::policy::Approval;
 use crate::wire::report::Options;
@@ -80,7 +80,8 @@ pub enum Rejection {
 /// Where the objects of a push are.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
-    pub mirror: &'a Mirror,
+    /// The mirror's object directory, or the repository's own behind `refgate receive-pack`.
+    pub objects_dir: &'a Path,
     /// The quarantine's object directory, if the push brought objects.
     pub quarantine: Option<&'a Path>,
     /// The quarantine's pack: complete in itself, or against what the upstream has.
