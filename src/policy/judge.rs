@@ -1,0 +1,592 @@
+//! The decision: who may, what every rule says, and the strongest effect of it all.
+
+use crate::model::{Effect, Finding, Needs, UpdateFacts, UpdateKind};
+use crate::policy::findings::{ChangeView, Findings, Fix, Voice};
+use crate::policy::grant::Grant;
+use crate::policy::pattern::{Place, Subject, Who};
+use crate::policy::rules::{Rule, always};
+use crate::policy::settings::{RepoSettings, SymlinkTargets};
+use crate::policy::symlink;
+use crate::policy::{Approval, Case, Decision, Judgement, Policy};
+use std::collections::{BTreeMap, HashSet};
+
+/// Judges a push. Pure: the same case gives the same findings in the same order.
+pub fn judge(policy: &Policy, case: &Case<'_>) -> Judgement {
+    let settings = policy.settings(case.repo);
+    let mut findings = Findings::new(case.findings_max);
+    for finding in case.findings {
+        findings.add(finding.clone());
+    }
+    always::updates(case.facts, &settings, &mut findings);
+    let scene = Scene { policy, case, settings, principal: policy.people.index(case.principal.name.as_str()) };
+    let lenses = scene.lenses(&mut findings);
+    scene.judge_updates(&mut findings);
+    scene.judge_commits(&lenses, &mut findings);
+    decide(case, findings)
+}
+
+fn decide(case: &Case<'_>, findings: Findings) -> Judgement {
+    let decision = match findings.strongest() {
+        None | Some(Effect::Warn) => {
+            let updates = case.facts.updates.iter().map(|u| u.update.clone()).collect();
+            Decision::Accept(Approval { repo: case.repo.clone(), updates })
+        }
+        Some(Effect::Hold) => Decision::Hold,
+        Some(Effect::Refuse) => Decision::Refuse,
+    };
+    let (findings, more_findings) = findings.finish();
+    Judgement { findings, more_findings, decision }
+}
+
+/// The case with what of the policy concerns it.
+struct Scene<'a> {
+    policy: &'a Policy,
+    case: &'a Case<'a>,
+    settings: RepoSettings,
+    principal: Option<usize>,
+}
+
+/// The grants and rules by which some commits are judged. Ref updates with the same ones share a lens.
+struct Lens<'a> {
+    grants: Vec<&'a Grant>,
+    /// Grants whose quota is used up: they give nothing, but are a better reason than "no grant".
+    spent: Vec<&'a Grant>,
+    rules: Vec<&'a Rule>,
+    /// For each commit of the push, whether it is seen through this lens.
+    commits: Vec<bool>,
+}
+
+impl<'a> Scene<'a> {
+    fn who(&self) -> Who<'a> {
+        Who::Named(self.case.principal.name.as_str())
+    }
+
+    /// The grants that give this principal anything in this repository now.
+    fn grants(&self) -> impl Iterator<Item = (usize, &'a Grant)> {
+        let all = self.policy.grants.iter().enumerate();
+        all.filter(|(_, grant)| self.principal.is_some_and(|p| grant.is_for(p, self.case.repo)))
+            .filter(|(_, grant)| !grant.is_expired(self.case.now))
+    }
+
+    fn rules(&self, update: &'a UpdateFacts) -> impl Iterator<Item = (usize, &'a Rule)> {
+        let (repo, name) = (self.case.repo, &update.update.name);
+        let all = self.policy.rules.iter().enumerate();
+        all.filter(move |(_, rule)| rule.applies(self.principal, repo, name, self.who()))
+    }
+
+    /// Finds out for each ref update what allows it, and through which lens its commits are to be seen.
+    fn lenses(&self, findings: &mut Findings) -> Vec<Lens<'a>> {
+        let facts = self.case.facts;
+        let mut lenses: BTreeMap<(Vec<usize>, Vec<usize>, Vec<usize>), Lens<'a>> = BTreeMap::new();
+        let mut groups = vec![Vec::new(); facts.updates.len()];
+        for (index, group) in facts.groups.iter().enumerate() {
+            for update in &group.updates {
+                groups.get_mut(*update).map(|list: &mut Vec<usize>| list.push(index));
+            }
+        }
+        for (update, groups) in facts.updates.iter().zip(groups) {
+            let (grants, spent) = self.grants_of(update, findings);
+            if update.kind == UpdateKind::Delete {
+                continue;
+            }
+            let rules: Vec<_> = self.rules(update).collect();
+            let indices = |list: &[(usize, &Grant)]| list.iter().map(|(i, _)| *i).collect::<Vec<_>>();
+            let key = (indices(&grants), indices(&spent), rules.iter().map(|(i, _)| *i).collect());
+            let lens = lenses.entry(key).or_insert_with(|| Lens {
+                grants: grants.into_iter().map(|(_, g)| g).collect(),
+                spent: spent.into_iter().map(|(_, g)| g).collect(),
+                rules: rules.into_iter().map(|(_, r)| r).collect(),
+                commits: vec![false; facts.commits.len()],
+            });
+            for commit in groups.iter().filter_map(|g| facts.groups.get(*g)).flat_map(|g| &g.commits) {
+                if let Some(seen) = lens.commits.get_mut(*commit) {
+                    *seen = true;
+                }
+            }
+        }
+        lenses.into_values().collect()
+    }
+
+    /// The grants that allow this ref update, and those that would with quota left.
+    #[expect(clippy::type_complexity, reason = "two lists of the same, used once")]
+    fn grants_of(
+        &self,
+        update: &UpdateFacts,
+        findings: &mut Findings,
+    ) -> (Vec<(usize, &'a Grant)>, Vec<(usize, &'a Grant)>) {
+        let case = self.case;
+        let name = &update.update.name;
+        let allowing = self.grants().filter(|(_, g)| g.allow.contains(&update.kind) && g.has_ref(name, self.who()));
+        let exceeded = |grant: &Grant| grant.quota.exceeded(case.usage, case.facts.pack_bytes);
+        let (spent, live): (Vec<_>, Vec<_>) = allowing.partition(|(_, grant)| exceeded(grant).is_some());
+        if !live.is_empty() {
+            return (live, spent);
+        }
+        match spent.iter().find_map(|(_, grant)| exceeded(grant)) {
+            Some(finding) => findings.add(finding),
+            None => self.refuse_update(update, findings),
+        }
+        (live, spent)
+    }
+
+    fn refuse_update(&self, update: &UpdateFacts, findings: &mut Findings) {
+        let kind = update.kind.as_str();
+        let principal = &self.case.principal.name;
+        let here: Vec<_> = self.grants().filter(|(_, g)| g.has_ref(&update.update.name, self.who())).collect();
+        let mut allowed: Vec<&str> = here.iter().flat_map(|(_, g)| &g.allow).map(|k| k.as_str()).collect();
+        allowed.sort_unstable();
+        allowed.dedup();
+        let all: Vec<String> =
+            self.grants().filter(|(_, g)| g.refs.is_some()).map(|(_, g)| g.show_refs(principal)).collect();
+        let message = match (allowed.is_empty(), all.is_empty()) {
+            (false, _) => format!("you may {} this ref, but not {kind} it", allowed.join(", ")),
+            (true, false) => format!("you may not {kind} this ref; you may {}", first_few(&all, "; ")),
+            (true, true) => "you may push nothing to this repository".to_owned(),
+        };
+        let fix = match update.kind {
+            UpdateKind::Rewind if !allowed.is_empty() => {
+                Fix::Text("push without --force, on top of what is there: git pull --rebase".to_owned())
+            }
+            UpdateKind::Create | UpdateKind::Update | UpdateKind::Rewind if !all.is_empty() => {
+                Fix::Text("push to a ref that is yours: git push origin HEAD:refs/heads/…".to_owned())
+            }
+            UpdateKind::Create | UpdateKind::Update | UpdateKind::Rewind | UpdateKind::Delete => Fix::Ask,
+        };
+        findings.update(Voice::always("ref.no-grant"), update, message, fix);
+    }
+
+    fn voice(&self, rule: &'a Rule) -> Voice<'a> {
+        rule.voice(self.settings.mode)
+    }
+
+    fn judge_updates(&self, findings: &mut Findings) {
+        let mut seen = HashSet::new();
+        for update in &self.case.facts.updates {
+            for (index, rule) in self.rules(update) {
+                rule.check.update(update, self.who(), self.voice(rule), findings);
+                if seen.insert(index) {
+                    rule.check.push(self.case.facts, self.voice(rule), findings);
+                }
+            }
+        }
+    }
+
+    fn judge_commits(&self, lenses: &[Lens<'a>], findings: &mut Findings) {
+        let tips: HashSet<_> = self.case.facts.updates.iter().filter_map(|u| u.commit).collect();
+        for (index, commit) in self.case.facts.commits.iter().enumerate() {
+            let lenses: Vec<&Lens<'a>> = lenses.iter().filter(|l| l.commits.get(index) == Some(&true)).collect();
+            for rule in lenses.iter().flat_map(|lens| &lens.rules) {
+                rule.check.commit(commit, self.voice(rule), findings);
+            }
+            for change in &commit.changes {
+                let is_link = change.old.iter().flatten().chain(&change.new).any(|e| e.is_symlink() || e.is_gitlink());
+                let place = if is_link { Place::Link } else { Place::Plain };
+                let path = Subject::new(&change.path, place);
+                let view = ChangeView { commit, change, path, is_tip: tips.contains(&commit.id) };
+                always::change(&view, findings);
+                for lens in &lenses {
+                    self.judge_change(lens, &view, findings);
+                }
+            }
+        }
+    }
+
+    fn judge_change(&self, lens: &Lens<'a>, view: &ChangeView<'_>, findings: &mut Findings) {
+        let may_write = |grants: &[&Grant]| grants.iter().any(|g| g.may_write(&view.path, self.who()));
+        let has_grant = !(lens.grants.is_empty() && lens.spent.is_empty());
+        if has_grant && !may_write(&lens.grants) {
+            match lens.spent.iter().find(|g| g.may_write(&view.path, self.who())) {
+                Some(grant) => findings.add(self.quota_finding(grant)),
+                None => {
+                    let message = self.may_write_only(lens);
+                    findings.change(Voice::always("write.outside-grant"), view, message, Fix::Undo);
+                }
+            }
+        }
+        for rule in &lens.rules {
+            rule.check.change(view, self.who(), self.voice(rule), findings);
+        }
+        if self.settings.symlink_targets == SymlinkTargets::Checked {
+            self.judge_symlink(lens, view, findings);
+        }
+    }
+
+    fn quota_finding(&self, grant: &Grant) -> Finding {
+        let exceeded = grant.quota.exceeded(self.case.usage, self.case.facts.pack_bytes);
+        exceeded.expect("only grants with an exceeded quota are spent")
+    }
+
+    fn may_write_only(&self, lens: &Lens<'a>) -> String {
+        let name = self.case.principal.name.as_str();
+        let mut shown: Vec<String> = Vec::new();
+        for list in lens.grants.iter().chain(&lens.spent).filter_map(|g| g.write.as_ref()) {
+            shown.extend(list.show(name));
+        }
+        let mut seen = HashSet::new();
+        shown.retain(|pattern| seen.insert(pattern.clone()));
+        match shown.is_empty() {
+            true => "you may write no path on this ref".to_owned(),
+            false => format!("you may write {}", first_few(&shown, " ")),
+        }
+    }
+
+    fn judge_symlink(&self, lens: &Lens<'a>, view: &ChangeView<'_>, findings: &mut Findings) {
+        if !view.change.new.is_some_and(|new| new.is_symlink()) {
+            return;
+        }
+        let voice = Voice::always("symlink.target");
+        let Some(target) = &view.change.link_target else {
+            findings.change(voice, view, "the symlink's target could not be read".to_owned(), Fix::Ask);
+            return;
+        };
+        let target = match symlink::resolve(&view.change.path, target) {
+            Ok(target) => target,
+            Err(bad) => {
+                findings.change(voice, view, bad.message().to_owned(), Fix::Undo);
+                return;
+            }
+        };
+        let may_write = |g: &&Grant| g.write.as_ref().is_some_and(|list| list.allows_below(&target, self.who()));
+        let has_grant = !(lens.grants.is_empty() && lens.spent.is_empty());
+        if has_grant && !lens.grants.iter().chain(&lens.spent).any(may_write) {
+            findings.change(voice, view, "the symlink leads to a path you may not write".to_owned(), Fix::Undo);
+            return;
+        }
+        let subject = Subject::new(&target, Place::Link);
+        let blocking = lens.rules.iter().filter(|rule| self.voice(rule).effect > Effect::Warn);
+        let mut guards = blocking.filter_map(|rule| rule.check.guarded_paths());
+        if guards.any(|paths| paths.forbids(&subject, self.who())) {
+            findings.change(voice, view, "the symlink leads to a guarded path".to_owned(), Fix::Undo);
+        }
+    }
+}
+
+/// A list short enough for a line.
+fn first_few(list: &[String], between: &str) -> String {
+    const SHOWN_MAX: usize = 8;
+    let shown = list.iter().take(SHOWN_MAX).cloned().collect::<Vec<_>>().join(between);
+    match list.len().saturating_sub(SHOWN_MAX) {
+        0 => shown,
+        more => format!("{shown}{between}and {more} more"),
+    }
+}
+
+/// What of the costly facts the rules of a repository look at.
+#[must_use]
+pub fn needs<'a>(rules: impl Iterator<Item = &'a Rule>) -> Needs {
+    rules
+        .map(|rule| rule.check.needs())
+        .fold(Needs::default(), |all, one| Needs { lines: all.lines || one.lines, twins: all.twins || one.twins })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::UpdateKind::{Create, Delete, Rewind, Update};
+    use crate::model::{Change, CommitFacts, Count, Direction, Effect, Finding, Group, PushFacts, Usage};
+    use crate::policy::testing::*;
+    use crate::policy::{Case, Decision};
+
+    const GRANTS: &str = r#"
+agent.claude-1 = {}
+agent.claude-2 = {}
+human.dana = {}
+[group]
+bots = ["claude-*"]
+[[grant]]
+to = "bots"
+repo = "app"
+refs = "refs/heads/agent/{principal}/**"
+allow = ["create", "update"]
+write = ["src/**", "tests/**", "!src/keys/**"]
+[[grant]]
+to = "claude-1"
+repo = "app"
+refs = "refs/heads/shared"
+allow = ["update", "rewind", "delete"]
+write = "docs/**"
+[[grant]]
+to = "claude-1"
+repo = "other"
+refs = "refs/heads/**"
+allow = ["create"]
+write = "**"
+[[grant]]
+to = "claude-1"
+repo = "app"
+refs = "refs/heads/old"
+allow = ["update"]
+write = "**"
+until = 2026-01-01T00:00:00Z
+"#;
+
+    #[test]
+    fn b18_a_ref_update_needs_a_grant_for_this_ref_and_this_operation() {
+        let table = [
+            ("refs/heads/agent/claude-1/x", Create, true),
+            ("refs/heads/agent/claude-1/x/y", Update, true),
+            ("refs/heads/agent/claude-1/x", Rewind, false),
+            ("refs/heads/agent/claude-1/x", Delete, false),
+            ("refs/heads/agent/claude-1", Create, false),
+            ("refs/heads/agent/claude-2/x", Update, false),
+            ("refs/heads/agent/claude-1x/x", Update, false),
+            ("refs/heads/agent/Claude-1/x", Update, false),
+            ("refs/heads/x/refs/heads/agent/claude-1/x", Update, false),
+            ("refs/heads/shared", Rewind, true),
+            ("refs/heads/shared", Delete, true),
+            ("refs/heads/shared", Create, false),
+            ("refs/heads/shared2", Update, false),
+            ("refs/heads/main", Create, false),
+            ("refs/tags/v1", Create, false),
+            ("refs/heads/old", Update, false),
+        ];
+        for (name, kind, allowed) in table {
+            let expected = if allowed { "accept: " } else { "refuse: ref.no-grant" };
+            assert_eq!(verdict(GRANTS, &push(vec![update(name, kind)], vec![])), expected, "{name} {kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_ref_update_is_told_what_is_possible() {
+        let message = |name, kind| {
+            let judgement = judge(GRANTS, &push(vec![update(name, kind)], vec![]));
+            (judgement.findings[0].message.clone(), judgement.findings[0].fix.clone())
+        };
+        assert_eq!(
+            message("refs/heads/agent/claude-1/x", Rewind),
+            (
+                "you may create, update this ref, but not rewind it".into(),
+                "push without --force, on top of what is there: git pull --rebase".into()
+            )
+        );
+        assert_eq!(
+            message("refs/heads/main", Update).0,
+            "you may not update this ref; you may create, update refs/heads/agent/claude-1/**; \
+             update, rewind, delete refs/heads/shared"
+        );
+        let nothing = judge("agent.claude-1 = {}", &push(vec![update("refs/heads/main", Update)], vec![]));
+        assert_eq!(nothing.findings[0].message, "you may push nothing to this repository");
+    }
+
+    #[test]
+    fn every_changed_path_needs_a_grant_that_writes_it() {
+        let table = [
+            ("src/main.rs", true),
+            ("tests/a", true),
+            ("Src/main.rs", false),
+            ("src", false),
+            ("infra/main.tf", false),
+            ("docs/x", false),
+            ("src/keys/x", false),
+            ("src/KEYS/x", false),
+            ("src2/x", false),
+        ];
+        for (path, allowed) in table {
+            let expected = if allowed { "accept: " } else { "refuse: write.outside-grant" };
+            assert_eq!(verdict(GRANTS, &one(vec![change(path)])), expected, "{path}");
+            let gone = Change { old: vec![entry(FILE, 1)], new: None, ..change(path) };
+            assert_eq!(verdict(GRANTS, &one(vec![gone])), expected, "{path} deleted");
+        }
+    }
+
+    #[test]
+    fn b26_grants_of_one_ref_do_not_lend_paths_to_another() {
+        let names = ["refs/heads/agent/claude-1/x", "refs/heads/shared"];
+        let both = |changes| push(names.map(|n| update(n, Update)).to_vec(), vec![commit(9, changes)]);
+        assert_eq!(verdict(GRANTS, &both(vec![change("docs/x")])), "refuse: write.outside-grant");
+        assert_eq!(verdict(GRANTS, &both(vec![change("src/x")])), "refuse: write.outside-grant");
+        let mut apart = push(
+            names.map(|n| update(n, Update)).to_vec(),
+            vec![commit(9, vec![change("src/x")]), commit(8, vec![change("docs/x")])],
+        );
+        apart.groups = vec![Group { updates: vec![0], commits: vec![0] }, Group { updates: vec![1], commits: vec![1] }];
+        assert_eq!(verdict(GRANTS, &apart), "accept: ");
+        apart.groups.swap(0, 1);
+        apart.groups[0].commits = vec![0];
+        apart.groups[1].commits = vec![1];
+        assert_eq!(verdict(GRANTS, &apart), "refuse: write.outside-grant write.outside-grant");
+        let mut mixed = both(vec![change("docs/x")]);
+        mixed.updates[0].kind = Delete;
+        mixed.updates[0].update.new = None;
+        assert_eq!(verdict(GRANTS, &mixed), "refuse: ref.no-grant");
+    }
+
+    #[test]
+    fn b16_what_a_rewind_drops_is_judged_like_what_it_adds() {
+        let dropped = CommitFacts { direction: Direction::Dropped, ..commit(8, vec![change("src/x")]) };
+        let facts = push(vec![update("refs/heads/shared", Rewind)], vec![dropped]);
+        let judgement = judge(GRANTS, &facts);
+        assert_eq!(judgement.findings[0].message, "you may write docs/**; dropped by this rewind");
+        assert!(judgement.findings[0].fix.contains("without --force"));
+    }
+
+    #[test]
+    fn the_fix_is_a_command_with_real_ids() {
+        let fix = |facts: &PushFacts| judge(GRANTS, facts).findings[0].fix.clone();
+        let tip = one(vec![change("infra/main.tf")]);
+        assert_eq!(fix(&tip), "git restore -SW -s 0808080808 -- infra/main.tf && git commit --amend --no-edit");
+        let quoted = one(vec![change("infra/a b'[c]")]);
+        assert_eq!(
+            fix(&quoted),
+            "git restore -SW -s 0808080808 -- ':(literal)infra/a b'\\''[c]' && git commit --amend --no-edit"
+        );
+        let hidden = one(vec![change("infra/\u{202e}")]);
+        assert_eq!(fix(&hidden), "take the change out and git commit --amend --no-edit");
+        let mut earlier = one(vec![]);
+        earlier.commits.push(commit(8, vec![change("infra/x")]));
+        earlier.groups[0].commits.push(1);
+        assert_eq!(
+            fix(&earlier),
+            "git rebase -i 0707070707, edit 0808080808: git restore -SW -s 0707070707 -- infra/x && \
+             git commit --amend --no-edit; git rebase --continue, push again"
+        );
+        let mut root = one(vec![Change { old: vec![], ..change("infra/x") }]);
+        root.commits[0].parents.clear();
+        assert_eq!(fix(&root), "git rm --cached -- infra/x && git commit --amend --no-edit");
+        let mut merge = one(vec![change("infra/x")]);
+        merge.commits[0].parents = vec![id(7), id(6)];
+        assert_eq!(fix(&merge), "git reset --hard 0707070707 && git merge 0606060606");
+    }
+
+    #[test]
+    fn a_used_up_quota_grants_nothing_until_another_grant_does() {
+        let limited = GRANTS.replace("write = [", "quota = { pushes = \"2/hour\", bytes = \"2000 B/day\" }\nwrite = [");
+        let usage = |pushes, bytes| Usage {
+            hour: Count { pushes, bytes: 0 },
+            day: Count { pushes: 0, bytes },
+            ..Usage::default()
+        };
+        let rules = |text: &str, usage| {
+            let judgement = judge_with_usage(text, &one(vec![change("src/x")]), usage);
+            judgement.findings.into_iter().map(|f| f.rule).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(rules(&limited, usage(1, 1000)), "");
+        assert_eq!(rules(&limited, usage(2, 0)), "quota.pushes");
+        assert_eq!(rules(&limited, usage(0, 1001)), "quota.bytes");
+        let second = "[[grant]]\nto = \"claude-1\"\nrepo = \"app\"\nrefs = \"refs/heads/**\"\nallow = [\"update\"]\n";
+        let more = format!("{limited}{second}write = \"src/**\"\n");
+        assert_eq!(rules(&more, usage(2, 0)), "");
+        let less = format!("{limited}{second}write = \"docs/**\"\n");
+        assert_eq!(rules(&less, usage(2, 0)), "quota.pushes");
+    }
+
+    #[test]
+    fn b23_a_symlink_leads_only_to_what_may_be_written() {
+        let rule = "[rule.r]\nkind = \"path\"\nmatch = \"src/guarded/**\"\nthen = \"hold\"\n";
+        let text = format!("{GRANTS}{rule}");
+        let table = [
+            (symlink("src/l", "lib/x"), "accept: "),
+            (symlink("src/l", "../tests/x"), "accept: "),
+            (symlink("src/l", "../infra"), "refuse: symlink.target"),
+            (symlink("src/l", "../../etc"), "refuse: symlink.target"),
+            (symlink("src/l", "/etc/passwd"), "refuse: symlink.target"),
+            (symlink("src/l", "../.git/config"), "refuse: symlink.target"),
+            (symlink("src/l", "keys/x"), "refuse: symlink.target"),
+            (symlink("src/l", "keys"), "refuse: symlink.target"),
+            (symlink("src/l", "."), "refuse: symlink.target"),
+            (symlink("src/l", "guarded/x"), "refuse: symlink.target"),
+            (symlink("src/l", "Guarded"), "refuse: symlink.target"),
+            (Change { link_target: None, ..symlink("src/l", "") }, "refuse: symlink.target"),
+            (Change { old: vec![entry(SYMLINK, 1)], new: None, ..change("src/l") }, "accept: "),
+        ];
+        for (change, expected) in table {
+            assert_eq!(verdict(&text, &one(vec![change.clone()])), expected, "{change:?}");
+        }
+        let any = format!("{text}[repo.app]\nsymlink_targets = \"any\"\n");
+        assert_eq!(verdict(&any, &one(vec![symlink("src/l", "/etc/passwd")])), "accept: ");
+        assert_eq!(verdict(&any, &one(vec![symlink("src/guarded", "lib")])), "hold: r");
+    }
+
+    #[test]
+    fn the_strongest_effect_decides_and_observing_lets_rules_only_warn() {
+        let rule = |id: &str, path: &str, then: &str| {
+            format!("[rule.{id}]\nkind = \"path\"\nmatch = \"{path}\"\nthen = \"{then}\"\n")
+        };
+        let rules = [rule("w", "**/w", "warn"), rule("h", "**/h", "hold"), rule("r", "**/r", "refuse")].concat();
+        let text = format!("{GRANTS}{rules}");
+        let of = |paths: &[&str]| one(paths.iter().map(change).collect());
+        assert_eq!(verdict(&text, &of(&["src/x"])), "accept: ");
+        assert_eq!(verdict(&text, &of(&["src/w"])), "accept: w");
+        assert_eq!(verdict(&text, &of(&["src/w", "src/h"])), "hold: h w");
+        assert_eq!(verdict(&text, &of(&["src/h", "src/w", "src/r"])), "refuse: r h w");
+        let observe = format!("{text}[repo.app]\nmode = \"observe\"\n");
+        assert_eq!(verdict(&observe, &of(&["src/h", "src/w", "src/r"])), "accept: h w r");
+        assert_eq!(verdict(&observe, &of(&["src/r", "infra/x"])), "refuse: write.outside-grant r");
+        assert_eq!(verdict(&observe, &of(&["src/a\nb"])), "refuse: name.control");
+    }
+
+    #[test]
+    fn rules_apply_where_they_say() {
+        let text =
+            |keys: &str| format!("{GRANTS}[rule.r]\nkind = \"path\"\nmatch = \"**\"\nthen = \"refuse\"\n{keys}\n");
+        for (keys, speaks) in [
+            ("", true),
+            ("repos = \"app\"", true),
+            ("repos = [\"a*\"]", true),
+            ("repos = [\"other\"]", false),
+            ("refs = \"refs/heads/agent/{principal}/**\"", true),
+            ("refs = \"refs/heads/Agent/**\"", true),
+            ("refs = [\"**\", \"!refs/heads/agent/**\"]", false),
+            ("refs = \"refs/tags/**\"", false),
+            ("principals = \"claude-1\"", true),
+            ("principals = [\"bots\"]", true),
+            ("principals = [\"dana\", \"claude-2\"]", false),
+        ] {
+            let expected = if speaks { "refuse: r" } else { "accept: " };
+            assert_eq!(verdict(&text(keys), &one(vec![change("src/x")])), expected, "{keys}");
+        }
+    }
+
+    #[test]
+    fn the_admins_words_replace_ours() {
+        let text = format!(
+            "{GRANTS}[rule.r]\nkind = \"path\"\nmatch = \"src/x\"\nthen = \"refuse\"\nmessage = \"ask Dana\"\nfix = \"call 123\"\n"
+        );
+        let judgement = judge(&text, &one(vec![change("src/x")]));
+        assert_eq!(
+            (judgement.findings[0].message.as_str(), judgement.findings[0].fix.as_str()),
+            ("ask Dana", "call 123")
+        );
+    }
+
+    #[test]
+    fn findings_are_capped_counted_and_in_one_order_and_those_of_earlier_stages_count() {
+        let policy = policy(GRANTS);
+        let earlier = |message: &str, effect| Finding {
+            rule: "object.bad".into(),
+            effect,
+            place: Default::default(),
+            message: message.into(),
+            fix: String::new(),
+        };
+        let given = [earlier("b", Effect::Warn), earlier("a", Effect::Refuse), earlier("c", Effect::Refuse)];
+        let changes = ["infra/1", "infra/2", "infra/3"].iter().map(change).collect();
+        let facts = push(vec![update("refs/heads/agent/claude-1/x", Update)], vec![commit(9, changes)]);
+        let judged = |findings_max| {
+            let case = Case {
+                principal: &principal(&policy, "claude-1"),
+                repo: &repo(),
+                facts: &facts,
+                findings: &given,
+                usage: &Usage::default(),
+                now: now(),
+                findings_max,
+            };
+            let judgement = policy.judge(&case);
+            let shown = |f: Finding| f.place.path.map_or(f.message, |path| path.to_string());
+            let shown: Vec<String> = judgement.findings.into_iter().map(shown).collect();
+            (shown.join(" "), judgement.more_findings, judgement.decision.as_str())
+        };
+        assert_eq!(judged(6), ("a c infra/1 infra/2 infra/3 b".into(), 0, "refuse"));
+        assert_eq!(judged(5), ("a c infra/1 infra/2 infra/3".into(), 1, "refuse"));
+        assert_eq!(judged(3), ("a c infra/1".into(), 3, "refuse"));
+        assert_eq!(judged(0), (String::new(), 6, "refuse"));
+    }
+
+    #[test]
+    fn an_approval_holds_the_updates_of_the_push() {
+        let facts = one(vec![change("src/x")]);
+        let Decision::Accept(approval) = judge(GRANTS, &facts).decision else { panic!("not accepted") };
+        assert_eq!(approval.repo(), &repo());
+        assert_eq!(approval.updates(), [facts.updates[0].update.clone()]);
+    }
+}
