@@ -5,6 +5,7 @@ use crate::config::{Config, Token, Upstream};
 use crate::model::RepoName;
 use crate::policy::Policy;
 use crate::strict::{self, Problem, Table};
+use jiff::Timestamp;
 use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -31,7 +32,7 @@ pub fn run(path: &Path) -> ExitCode {
     };
     let mut warnings = String::new();
     let mut warn = |problem: &Problem| strict::render(&mut warnings, "warning", &policy_file, &text, problem);
-    let found = lint(&policy).into_iter().chain(unknown_repos(&policy_file, &text, &config));
+    let found = policy.lint(Timestamp::now()).into_iter().chain(unknown_repos(&policy_file, &text, &config));
     let count = found.map(|problem| warn(&problem)).count();
     for missing in missing_files(&config) {
         let _ = writeln!(warnings, "warning: {missing}");
@@ -43,11 +44,6 @@ pub fn run(path: &Path) -> ExitCode {
         config.repos.len()
     ));
     DONE
-}
-
-/// What the policy itself has to say of its rules.
-fn lint(_policy: &Policy) -> Vec<Problem> {
-    Vec::new()
 }
 
 /// Repositories that the policy names and the settings do not know: such a grant or rule does nothing.
