@@ -33,16 +33,15 @@ pub fn run(path: &Path) -> ExitCode {
     let mut warnings = String::new();
     let mut warn = |problem: &Problem| strict::render(&mut warnings, "warning", &policy_file, &text, problem);
     let found = policy.lint(Timestamp::now()).into_iter().chain(unknown_repos(&policy_file, &text, &config));
-    let count = found.map(|problem| warn(&problem)).count();
+    let mut count = found.map(|problem| warn(&problem)).count();
     for missing in missing_files(&config) {
         let _ = writeln!(warnings, "warning: {missing}");
+        count += 1;
     }
     complain(&warnings);
-    print(&format!(
-        "{}: ok, {} repositories\n{policy_file}: ok, {count} warnings\n",
-        path.display(),
-        config.repos.len()
-    ));
+    let names: Vec<&str> = config.repos.keys().map(RepoName::as_str).collect();
+    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    print(&format!("{} and {policy_file} are right\nrepositories: {names}\nwarnings: {count}\n", path.display()));
     DONE
 }
 
