@@ -90,7 +90,8 @@ impl World {
         }
         let known: Vec<String> = connection.refs().iter().map(|(_, id)| format!("^{id}\n")).collect();
         let quarantine = Quarantine::new(&self.agent, updates, &known);
-        let source = quarantine.source(mirror);
+        let objects = mirror.objects_dir();
+        let source = quarantine.source(&objects);
         let outcomes = connection.push_updates(updates, source, &[], &mut |_| {}).expect("sent");
         assert!(outcomes.iter().map(|o| &o.name).eq(updates.iter().map(|u| &u.name)));
         outcomes.into_iter().map(|RefOutcome { outcome, .. }| outcome).collect()
@@ -117,9 +118,9 @@ impl Quarantine {
         Self { dir, pack }
     }
 
-    fn source<'a>(&'a self, mirror: &'a Mirror) -> Source<'a> {
+    fn source<'a>(&'a self, objects_dir: &'a Path) -> Source<'a> {
         let quarantine = self.pack.is_some().then_some(self.dir.path());
-        Source { mirror, quarantine, pack: self.pack.as_deref() }
+        Source { objects_dir, quarantine, pack: self.pack.as_deref() }
     }
 }
 
@@ -216,7 +217,8 @@ fn a_hook_of_the_upstream_has_its_say() {
         let quarantine = Quarantine::new(&world.agent, &updates, &[]);
         let mut heard = Vec::new();
         let mut relay = |bytes: &[u8]| heard.extend_from_slice(bytes);
-        let outcomes = connection.push_updates(&updates, quarantine.source(&mirror), &[], &mut relay).expect("sent");
+        let outcomes =
+            connection.push_updates(&updates, quarantine.source(&mirror.objects_dir()), &[], &mut relay).expect("sent");
         let Outcome::Rejected { class, reason } = &outcomes[0].outcome else { panic!("{outcomes:?}") };
         assert_eq!(*class, Rejection::Refused);
         assert!(!reason.contains('\u{1b}'));
@@ -244,7 +246,8 @@ fn a_push_without_a_pack_sends_what_the_upstream_lacks() {
         } else {
             copy_objects(&world.agent, &mirror);
         }
-        let none = Source { mirror: &mirror, quarantine: None, pack: None };
+        let objects = mirror.objects_dir();
+        let none = Source { objects_dir: &objects, quarantine: None, pack: None };
         let outcomes = push(&[update("refs/heads/x", None, Some(&b))], none);
         assert!(matches!(outcomes[0].outcome, Outcome::Ok(_)), "{transport:?} {outcomes:?}");
         // The mirror has it and the upstream does not; a pack that lacks it is made good.
@@ -257,7 +260,7 @@ fn a_push_without_a_pack_sends_what_the_upstream_lacks() {
         let e = commit(&world.agent, Some(&d), "g", "e");
         let updates = [update("refs/heads/z", None, Some(&e))];
         let quarantine = Quarantine::new(&world.agent, &updates, &[format!("^{d}\n")]);
-        let outcomes = push(&updates, quarantine.source(&mirror));
+        let outcomes = push(&updates, quarantine.source(&mirror.objects_dir()));
         assert!(matches!(outcomes[0].outcome, Outcome::Ok(_)), "{transport:?} {outcomes:?}");
         assert_eq!(rev(&repo, "refs/heads/z"), Some(e));
     }
