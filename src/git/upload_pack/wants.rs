@@ -17,7 +17,8 @@ use std::process::ChildStdin;
 pub(super) enum Stop {
     Input(io::Error),
     Malformed,
-    NotVisible,
+    /// The object asked for, as git would name it.
+    NotVisible(ObjectId),
 }
 
 pub(super) struct Wants<'a> {
@@ -78,7 +79,7 @@ impl<'a> Wants<'a> {
     fn check(&mut self, line: &[u8]) -> Result<(), Stop> {
         if line.starts_with(b"want-ref ") {
             // Not offered; a ref's name would have to be checked instead.
-            return Err(Stop::NotVisible);
+            return Err(Stop::Malformed);
         }
         let Some(hex) = line.strip_prefix(b"want ") else { return Ok(()) };
         // git reads 40 digits and looks at nothing behind them.
@@ -90,14 +91,14 @@ impl<'a> Wants<'a> {
         if self.hidden.is_none() {
             let hidden = self.list_hidden().map_err(|e| {
                 tracing::warn!(error = %e, "cannot list hidden objects");
-                Stop::NotVisible
+                Stop::NotVisible(id)
             })?;
             self.hidden = Some(hidden);
         }
         match &self.hidden {
             Some(Hidden::Nothing) => Ok(()),
             Some(Hidden::Objects(objects)) if !objects.contains(&id) => Ok(()),
-            Some(Hidden::Objects(_)) | None => Err(Stop::NotVisible),
+            Some(Hidden::Objects(_)) | None => Err(Stop::NotVisible(id)),
         }
     }
 
