@@ -154,6 +154,13 @@ fn what_is_hidden_is_neither_shown_nor_given_by_id() {
         assert!(!output.status.success(), "{version}");
         git(&client, &["-c", version, "fetch", "-q", &world.url, "main"]);
     }
+    // What the upstream itself has dropped is not given either.
+    let upstream_dropped = commit(&world.repo, Some(&a), "f", "dropped upstream");
+    git(&world.repo, &["update-ref", "refs/heads/gone", &upstream_dropped]);
+    world.refresh();
+    git(&world.repo, &["update-ref", "-d", "refs/heads/gone"]);
+    git(&world.repo, &["update-ref", "-d", "refs/heads/agent"]);
+    world.refresh();
     // An answer does not tell what is hidden from what is not there.
     let answer = |id: &str| {
         let want = format!("want {id}");
@@ -162,7 +169,7 @@ fn what_is_hidden_is_neither_shown_nor_given_by_id() {
     };
     let absent = answer(&"1".repeat(40));
     assert!(absent.ends_with("ERR upload-pack: not our ref ID"), "{absent}");
-    assert!([&hidden, &blob, &tree, &dropped].iter().all(|id| answer(id) == absent));
+    assert!([&hidden, &blob, &tree, &dropped, &upstream_dropped].iter().all(|id| answer(id) == absent));
     // An ancestor of what is shown is no secret: in v2 git gives it.
     git(&client, &["-c", "protocol.version=2", "fetch", "-q", &world.url, &a]);
     for id in [&hidden, &blob, &tree, &dropped] {

@@ -351,3 +351,41 @@ fn a_sha256_upstream_is_named_as_such() {
 fn moved(error: MirrorError) -> Result<(), MirrorError> {
     if matches!(error, MirrorError::Upstream(UpstreamError::Moved)) { Ok(()) } else { Err(error) }
 }
+
+#[test]
+fn work_that_a_hook_starts_in_the_background_goes_on() {
+    let world = World::new();
+    let a = commit(&world.agent, None, "f", "a");
+    let (repo, mirror) = world.fresh(Transport::Local);
+    hook(&repo, "post-receive", "(read line < gate; echo \"$line\" > done) >/dev/null 2>&1 &");
+    let made = std::process::Command::new("mkfifo").arg(repo.join("gate")).status().expect("starts");
+    assert!(made.success());
+    assert!(is_ok(&world.push(Transport::Local, &mirror, &[update(MAIN, None, Some(&a))])));
+    std::fs::write(repo.join("gate"), "go\n").expect("someone reads");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while std::fs::read(repo.join("done")).unwrap_or_default() != b"go\n" {
+        assert!(std::time::Instant::now() < deadline, "the work was killed");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn push_options_go_where_they_are_taken() {
+    let world = World::new();
+    let a = commit(&world.agent, None, "f", "a");
+    for transport in TRANSPORTS {
+        let (repo, mirror) = world.fresh(transport);
+        git(&repo, &["config", "receive.advertisePushOptions", "true"]);
+        hook(&repo, "pre-receive", "test \"$GIT_PUSH_OPTION_COUNT $GIT_PUSH_OPTION_0\" = '1 a=b c'");
+        let upstream = world.upstream(transport);
+        let updates = [update(MAIN, None, Some(&a))];
+        let quarantine = Quarantine::new(&world.agent, &updates, &[]);
+        for (options, lands) in [(vec!["other".into()], false), (vec!["a=b c".into()], true)] {
+            let connection = Connection::open(&upstream, &world.limits).expect("opens");
+            let objects = mirror.objects_dir();
+            let source = quarantine.source(&objects);
+            let outcomes = connection.push_updates(&updates, source, &options, &mut |_| {}).expect("sent");
+            assert_eq!(matches!(outcomes[0].outcome, Outcome::Ok(_)), lands, "{transport:?} {outcomes:?}");
+        }
+    }
+}
