@@ -4,7 +4,7 @@ mod support;
 
 use refgate::config::Upstream;
 use refgate::git::mirror::Mirror;
-use refgate::git::upload_pack::{self, ProtocolVersion};
+use refgate::git::upload_pack::{self, FetchProtocol};
 use refgate::model::{Limits, ObjectId, RefName, RefUpdate, UpdateKind};
 use refgate::wire::pkt_line::{self, Packet};
 use std::io::{Read, Write};
@@ -67,9 +67,9 @@ fn serve(mirror: &Mirror, mut stream: TcpStream) {
     let Ok(Some(Packet::Data(request))) = pkt_line::read(&mut stream) else { return };
     let asks = |text: &str| request.windows(text.len()).any(|w| w == text.as_bytes());
     let protocol = match (asks("version=2"), asks("version=1")) {
-        (true, _) => ProtocolVersion::V2,
-        (_, true) => ProtocolVersion::V1,
-        (false, false) => ProtocolVersion::V0,
+        (true, _) => FetchProtocol::V2,
+        (_, true) => FetchProtocol::V1,
+        (false, false) => FetchProtocol::V0,
     };
     let mut output = stream.try_clone().expect("a socket");
     let visible = |name: &RefName| !name.to_string().contains("secret");

@@ -14,8 +14,8 @@ mod settle;
 mod tests;
 
 use crate::config::Upstream;
-use crate::git::UpstreamError;
 use crate::git::command::CommandError;
+use crate::git::{ObjectStore, UpstreamError};
 use crate::model::{Escaped, Limits, ObjectId, RefName, RefUpdate};
 use crate::policy::Approval;
 use crate::wire::report::Options;
@@ -80,8 +80,10 @@ pub enum Rejection {
 /// Where the objects of a push are.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
-    /// The mirror's object directory, or the repository's own behind `refgate receive-pack`.
+    /// A repository whose objects the push comes on top of: the mirror, or the upstream itself.
+    pub git_dir: &'a Path,
     pub objects_dir: &'a Path,
+    pub objects: &'a ObjectStore,
     /// The quarantine's object directory, if the push brought objects.
     pub quarantine: Option<&'a Path>,
     /// The quarantine's pack: complete in itself, or against what the upstream has.

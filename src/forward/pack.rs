@@ -2,7 +2,6 @@
 
 use super::{ForwardError, Source};
 use crate::git::command::{CommandError, GitCommand};
-use crate::git::{ObjectStore, Objects};
 use crate::model::{ObjectId, RefName, RefUpdate};
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -65,8 +64,7 @@ pub(super) fn make(
     let mut command = GitCommand::git("pack-objects")?;
     use_objects(&mut command, source);
     command.args(["--revs", "--stdout", "--thin", "--delta-base-offset", "-q"]);
-    let store = ObjectStore::open(source.objects_dir).map_err(|e| ForwardError::Pack(e.into()))?;
-    let objects = Objects::new(None, &store);
+    let objects = crate::git::Objects::new(None, source.objects);
     let mut input = Vec::new();
     for id in updates.iter().filter_map(|update| update.new) {
         input.extend_from_slice(format!("{id}\n").as_bytes());
@@ -96,8 +94,7 @@ fn run_to_file(command: GitCommand, input: &[u8]) -> Result<Pack, CommandError> 
 
 /// Lets a git see the quarantine's objects over the mirror's.
 pub(super) fn use_objects(command: &mut GitCommand, source: Source<'_>) {
-    // An object directory is `objects` in its repository.
-    command.git_dir(source.objects_dir.parent().unwrap_or(source.objects_dir));
+    command.git_dir(source.git_dir);
     if let Some(quarantine) = source.quarantine {
         command.env("GIT_OBJECT_DIRECTORY", quarantine);
         command.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", list_entry(source.objects_dir));

@@ -91,7 +91,7 @@ impl World {
         let known: Vec<String> = connection.refs().iter().map(|(_, id)| format!("^{id}\n")).collect();
         let quarantine = Quarantine::new(&self.agent, updates, &known);
         let objects = mirror.objects_dir();
-        let source = quarantine.source(&objects);
+        let source = quarantine.source(mirror, &objects);
         let outcomes = connection.push_updates(updates, source, &[], &mut |_| {}).expect("sent");
         assert!(outcomes.iter().map(|o| &o.name).eq(updates.iter().map(|u| &u.name)));
         outcomes.into_iter().map(|RefOutcome { outcome, .. }| outcome).collect()
@@ -118,10 +118,15 @@ impl Quarantine {
         Self { dir, pack }
     }
 
-    fn source<'a>(&'a self, objects_dir: &'a Path) -> Source<'a> {
+    fn source<'a>(&'a self, mirror: &'a Mirror, objects_dir: &'a Path) -> Source<'a> {
         let quarantine = self.pack.is_some().then_some(self.dir.path());
-        Source { objects_dir, quarantine, pack: self.pack.as_deref() }
+        Source { quarantine, pack: self.pack.as_deref(), ..source(mirror, objects_dir) }
     }
+}
+
+/// What the mirror alone has.
+fn source<'a>(mirror: &'a Mirror, objects_dir: &'a Path) -> Source<'a> {
+    Source { git_dir: mirror.dir(), objects_dir, objects: mirror.store(), quarantine: None, pack: None }
 }
 
 fn update(name: &str, old: Option<&str>, new: Option<&str>) -> RefUpdate {
@@ -217,8 +222,9 @@ fn a_hook_of_the_upstream_has_its_say() {
         let quarantine = Quarantine::new(&world.agent, &updates, &[]);
         let mut heard = Vec::new();
         let mut relay = |bytes: &[u8]| heard.extend_from_slice(bytes);
-        let outcomes =
-            connection.push_updates(&updates, quarantine.source(&mirror.objects_dir()), &[], &mut relay).expect("sent");
+        let outcomes = connection
+            .push_updates(&updates, quarantine.source(&mirror, &mirror.objects_dir()), &[], &mut relay)
+            .expect("sent");
         let Outcome::Rejected { class, reason } = &outcomes[0].outcome else { panic!("{outcomes:?}") };
         assert_eq!(*class, Rejection::Refused);
         assert!(!reason.contains('\u{1b}'));
@@ -247,7 +253,7 @@ fn a_push_without_a_pack_sends_what_the_upstream_lacks() {
             copy_objects(&world.agent, &mirror);
         }
         let objects = mirror.objects_dir();
-        let none = Source { objects_dir: &objects, quarantine: None, pack: None };
+        let none = source(&mirror, &objects);
         let outcomes = push(&[update("refs/heads/x", None, Some(&b))], none);
         assert!(matches!(outcomes[0].outcome, Outcome::Ok(_)), "{transport:?} {outcomes:?}");
         // The mirror has it and the upstream does not; a pack that lacks it is made good.
@@ -260,7 +266,7 @@ fn a_push_without_a_pack_sends_what_the_upstream_lacks() {
         let e = commit(&world.agent, Some(&d), "g", "e");
         let updates = [update("refs/heads/z", None, Some(&e))];
         let quarantine = Quarantine::new(&world.agent, &updates, &[format!("^{d}\n")]);
-        let outcomes = push(&updates, quarantine.source(&mirror.objects_dir()));
+        let outcomes = push(&updates, quarantine.source(&mirror, &mirror.objects_dir()));
         assert!(matches!(outcomes[0].outcome, Outcome::Ok(_)), "{transport:?} {outcomes:?}");
         assert_eq!(rev(&repo, "refs/heads/z"), Some(e));
     }
@@ -383,7 +389,7 @@ fn push_options_go_where_they_are_taken() {
         for (options, lands) in [(vec!["other".into()], false), (vec!["a=b c".into()], true)] {
             let connection = Connection::open(&upstream, &world.limits).expect("opens");
             let objects = mirror.objects_dir();
-            let source = quarantine.source(&objects);
+            let source = quarantine.source(&mirror, &objects);
             let outcomes = connection.push_updates(&updates, source, &options, &mut |_| {}).expect("sent");
             assert_eq!(matches!(outcomes[0].outcome, Outcome::Ok(_)), lands, "{transport:?} {outcomes:?}");
         }

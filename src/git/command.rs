@@ -86,9 +86,7 @@ impl GitCommand {
     /// `git <subcommand>` without our settings: for `receive-pack` on a local upstream, whose owner's configuration
     /// and hooks apply.
     pub fn bare_git(subcommand: &str) -> Result<Self, CommandError> {
-        static GIT: OnceLock<Option<PathBuf>> = OnceLock::new();
-        let program = GIT.get_or_init(|| find_program("git")).as_ref().ok_or(CommandError::NotFound("git"))?;
-        let mut command = Self::cleared(program, "git");
+        let mut command = Self::cleared(git_program()?, "git");
         command.leftovers = Leftovers::Spare;
         for (key, value) in [
             ("GIT_CONFIG_NOSYSTEM", "1"),
@@ -206,7 +204,7 @@ fn feed(mut stdin: ChildStdin, input: &[u8]) {
     }
 }
 
-fn search_path() -> &'static OsStr {
+pub(super) fn search_path() -> &'static OsStr {
     static PATH: OnceLock<OsString> = OnceLock::new();
     let inherited = || std::env::var_os("PATH").filter(|path| !path.is_empty());
     PATH.get_or_init(|| inherited().unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()))
@@ -216,6 +214,11 @@ fn search_path() -> &'static OsStr {
 fn find_program(name: &str) -> Option<PathBuf> {
     let dirs = std::env::split_paths(search_path()).filter(|dir| dir.is_absolute());
     dirs.map(|dir| dir.join(name)).find(|path| path.is_file())
+}
+
+pub(super) fn git_program() -> Result<&'static Path, CommandError> {
+    static GIT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    GIT.get_or_init(|| find_program("git")).as_deref().ok_or(CommandError::NotFound("git"))
 }
 
 pub(super) fn ssh_program() -> Result<&'static Path, CommandError> {

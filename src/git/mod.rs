@@ -1,7 +1,9 @@
 //! The mirror and its objects. The only place that spawns git (`command`).
 
+pub mod client;
 pub mod command;
 pub mod credential;
+pub mod local;
 pub mod mirror;
 pub mod objects;
 pub mod ssh;

@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode};
 use std::sync::OnceLock;
 
 /// Names the ssh_config file when this program is started by git in the place of ssh.
-const CONFIG_VARIABLE: &str = "REFGATE_SSH_CONFIG";
+pub(super) const CONFIG_VARIABLE: &str = "REFGATE_SSH_CONFIG";
 
 /// What the host is called on ssh's command line; where it is stands in `HostName`.
 pub const HOST_ALIAS: &str = "upstream";
@@ -155,7 +155,7 @@ pub fn use_program(program: PathBuf) {
     }
 }
 
-fn own_program() -> std::io::Result<PathBuf> {
+pub(super) fn own_program() -> std::io::Result<PathBuf> {
     OWN_PROGRAM.get().map_or_else(std::env::current_exe, |program| Ok(program.clone()))
 }
 

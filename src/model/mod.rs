@@ -3,6 +3,7 @@
 mod change;
 mod escape;
 mod finding;
+mod fold;
 mod limits;
 mod name;
 mod push_id;
@@ -13,6 +14,7 @@ mod usage;
 pub use change::{Change, CommitFacts, Direction, Entry, Group, Needs, PushFacts, TagFacts, UpdateFacts, UpdateKind};
 pub use escape::{Escaped, is_invisible};
 pub use finding::{Effect, Finding, Place};
+pub use fold::{fold_segment, folds_to};
 pub use gix::ObjectId;
 pub use limits::Limits;
 pub use name::{InvalidName, PrincipalKind, PrincipalName, RepoName};
