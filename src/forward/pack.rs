@@ -2,7 +2,6 @@
 
 use super::{ForwardError, Source};
 use crate::git::command::{CommandError, GitCommand};
-use crate::git::{ObjectStore, Objects};
 use crate::model::{ObjectId, RefName, RefUpdate};
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};

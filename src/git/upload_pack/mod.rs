@@ -10,7 +10,7 @@ mod wants;
 
 use crate::git::command::{CommandError, GitCommand, Running};
 use crate::git::mirror::{Mirror, MirrorError, RefMap, SERVE_DIR};
-use crate::model::{Limits, RefName};
+use crate::model::{Limits, ObjectId, RefName};
 use crate::wire::pkt_line;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -18,10 +18,9 @@ use std::process::{ChildStdin, ChildStdout};
 use tempfile::TempDir;
 use wants::{Stop, Wants};
 
-/// The versions of git's protocol a client may ask for with GIT_PROTOCOL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ProtocolVersion {
-    #[default]
+/// The version of git's protocol the client asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FetchProtocol {
     V0,
     V1,
     V2,
@@ -41,7 +40,9 @@ pub enum ServeError {
     #[error("the client sent what is not git's protocol")]
     Malformed,
     #[error("the client asked for an object it may not have")]
-    NotVisible,
+    NotVisible(ObjectId),
+    #[error("upload-pack failed")]
+    Failed,
 }
 
 const CONFIG: &str = "\
@@ -53,25 +54,26 @@ const CONFIG: &str = "\
 /// Serves one `git-upload-pack` conversation from the mirror as it is now; blocking.
 ///
 /// Returns once git has ended and `input` has: a client closes its side when it has what it wants. The caller's
-/// reader must give up after the idle time. Returns the exit status for the client.
+/// reader must give up after the idle time.
 pub fn serve(
     mirror: &Mirror,
     visible: impl Fn(&RefName) -> bool,
-    protocol: ProtocolVersion,
+    protocol: FetchProtocol,
     input: &mut (dyn Read + Send),
     output: &mut (dyn Write + Send),
     limits: &Limits,
-) -> Result<u32, ServeError> {
+) -> Result<(), ServeError> {
     let mut refs = mirror.refs();
     refs.retain(|name, _| visible(name));
     let head = mirror.last_head().filter(|head| visible(head));
     let repository = snapshot(mirror, head.as_ref(), &refs).map_err(ServeError::Disk)?;
     let running = spawn(mirror, repository.path(), protocol, limits)?;
     let mut wants = Wants::new(mirror, refs, limits);
-    let end = converse(running, (protocol == ProtocolVersion::V2).then_some(&mut wants), input, output);
-    if let Err(ServeError::NotVisible) = end {
+    let end = converse(running, (protocol == FetchProtocol::V2).then_some(&mut wants), input, output);
+    if let Err(ServeError::NotVisible(id)) = end {
         // git's own words for an object it does not have: the answer must not tell which of the two it is.
-        let refused = pkt_line::write(output, b"ERR upload-pack: not our ref").and_then(|()| output.flush());
+        let refused = pkt_line::write(output, format!("ERR upload-pack: not our ref {id}").as_bytes())
+            .and_then(|()| output.flush());
         refused.map_err(ServeError::ClientGone)?;
     }
     end
@@ -93,12 +95,12 @@ fn snapshot(mirror: &Mirror, head: Option<&RefName>, refs: &RefMap) -> io::Resul
     Ok(dir)
 }
 
-fn spawn(mirror: &Mirror, dir: &Path, protocol: ProtocolVersion, limits: &Limits) -> Result<Running, CommandError> {
+fn spawn(mirror: &Mirror, dir: &Path, protocol: FetchProtocol, limits: &Limits) -> Result<Running, CommandError> {
     let mut command = GitCommand::git("upload-pack")?;
     match protocol {
-        ProtocolVersion::V0 => {}
-        ProtocolVersion::V1 => drop(command.env("GIT_PROTOCOL", "version=1")),
-        ProtocolVersion::V2 => drop(command.env("GIT_PROTOCOL", "version=2")),
+        FetchProtocol::V0 => {}
+        FetchProtocol::V1 => drop(command.env("GIT_PROTOCOL", "version=1")),
+        FetchProtocol::V2 => drop(command.env("GIT_PROTOCOL", "version=2")),
     }
     command.env("GIT_OBJECT_DIRECTORY", mirror.objects_dir());
     command.setting("safe.directory", dir).setting("uploadpack.allowFilter", "true");
@@ -113,7 +115,7 @@ fn converse(
     wants: Option<&mut Wants<'_>>,
     input: &mut (dyn Read + Send),
     output: &mut (dyn Write + Send),
-) -> Result<u32, ServeError> {
+) -> Result<(), ServeError> {
     let (stdin, stdout) = running.pipes()?;
     let kill = running.killer();
     let (asked, answered) = std::thread::scope(|scope| {
@@ -136,17 +138,14 @@ fn converse(
     let status = running.wait();
     answered.map_err(ServeError::ClientGone)?;
     match asked {
-        Err(Stop::NotVisible) => return Err(ServeError::NotVisible),
+        Err(Stop::NotVisible(id)) => return Err(ServeError::NotVisible(id)),
         Err(Stop::Malformed) => return Err(ServeError::Malformed),
         Err(Stop::Input(e)) => return Err(ServeError::ClientGone(e)),
         // upload-pack had all it needed, or its status says why not.
         Ok(()) => {}
     }
-    Ok(status?.code().and_then(|code| u32::try_from(code).ok()).unwrap_or(KILLED))
+    if status?.success() { Ok(()) } else { Err(ServeError::Failed) }
 }
-
-/// What git exits with when it dies.
-const KILLED: u32 = 128;
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
