@@ -300,7 +300,7 @@ fn link_cases() -> Vec<Case> {
             "missing .gitmodules",
             Kind::Tree,
             tree(&[("160000", b".gitmodules", missing)]),
-            Refuses,
+            Accepts,
             &[Cause::GitmodulesMissing],
         ),
     ]
@@ -340,7 +340,12 @@ fn check_git(git: &str, case: &Case, pack: &[u8]) {
         NewerRefuse => {}
     }
     let ours: BTreeSet<String> = case.causes.iter().map(|cause| cause.as_str().to_owned()).collect();
-    let missing: Vec<_> = git_msg_ids(&stderr).difference(&ours).cloned().collect();
+    let mut theirs = git_msg_ids(&stderr);
+    // git before 2.40 reads a sign before the date, and finds the number too large.
+    if case.causes.contains(&Cause::BadDate) && theirs.remove("badDateOverflow") {
+        theirs.insert("badDate".to_owned());
+    }
+    let missing: Vec<_> = theirs.difference(&ours).cloned().collect();
     assert!(!refused || missing.is_empty(), "{}: {git} says {missing:?}, we {ours:?}: {stderr}", case.name);
 }
 
