@@ -50,7 +50,8 @@ fn tree_cases() -> Vec<Case> {
     let b = blob();
     let t = good_tree();
     let long = [b'x'; 4097];
-    let rows: Vec<(&str, Vec<(&str, &[u8], ObjectId)>, Git, &[Cause])> = vec![
+    type Row<'a> = (&'a str, Vec<(&'a str, &'a [u8], ObjectId)>, Git, &'a [Cause]);
+    let rows: Vec<Row<'_>> = vec![
         ("empty tree", vec![], Accepts, &[]),
         ("files and a directory", vec![("100644", b"a", b), ("100755", b"b", b), ("40000", b"d", t)], Accepts, &[]),
         ("symlink and gitlink", vec![("160000", b"s", t), ("120000", b"y", b)], Accepts, &[]),

@@ -14,6 +14,7 @@ mod queue;
 mod resolve;
 mod stream;
 mod unpack;
+mod worker;
 
 pub use check::Cause;
 pub use error::{ClientFault, InternalFault, ReceiveError};
