@@ -57,7 +57,12 @@ pub struct Setting<'a> {
     pub findings: &'a Findings,
     pub progress: &'a (dyn Fn(Progress) + Sync),
     pub stop: &'a AtomicBool,
+    /// Bytes of delta bases held in memory for their waiting deltas, over all threads.
+    pub held_max: u64,
 }
+
+/// [`Setting::held_max`], but for tests.
+pub const HELD_MAX: u64 = 256 * 1024 * 1024;
 
 /// Blobs above this are hashed as they are inflated and never held as a whole.
 const BLOB_HELD_MAX: u64 = 4 * 1024 * 1024;
