@@ -9,6 +9,7 @@ pub mod gate;
 pub mod git;
 pub mod inspect;
 pub mod model;
+pub mod observe;
 pub mod policy;
 pub mod receive;
 pub mod record;

@@ -3,5 +3,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(code) = refgate::git::ssh::run_as_ssh() {
+        return code;
+    }
     refgate::cli::main()
 }

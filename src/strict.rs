@@ -80,6 +80,9 @@ pub fn position(text: &str, offset: usize) -> (usize, usize) {
 }
 
 /// Parses a document and hands its root table to `read`; syntax errors come back alone, the others all at once.
+///
+/// A `read` that gives `None` may have stopped early. The keys it never came to are then not called unknown: a false
+/// error misleads more than a late one. A reader that wants both reads on and gives `Some`.
 pub fn parse<T>(
     file: &str,
     text: &str,
@@ -91,7 +94,9 @@ pub fn parse<T>(
     let mut problems = Vec::new();
     let mut root = Table::new(document.get_ref(), 0..0);
     let value = read(&mut root, &mut problems);
-    root.finish(&mut problems);
+    if value.is_some() {
+        root.finish(&mut problems);
+    }
     problems.sort_by_key(|p| p.span.start);
     match value {
         Some(value) if problems.is_empty() => Ok(value),
@@ -133,9 +138,16 @@ impl<'t, 'i> Table<'t, 'i> {
     pub fn require(&mut self, key: &'static str, problems: &mut Vec<Problem>) -> Option<Value<'t, 'i>> {
         let value = self.get(key);
         if value.is_none() {
-            problems.push(Problem::new(self.span.clone(), format!("the key `{key}` is missing here")));
+            let problem = Problem::new(self.span.clone(), format!("the key `{key}` is missing here"));
+            problems.push(problem.help(self.near_miss(key)));
         }
         value
+    }
+
+    /// What may be a wrong spelling of a key that is missing.
+    fn near_miss(&self, key: &str) -> String {
+        let near = self.table.keys().map(|k| k.get_ref()).find(|k| distance(k, key) <= 2);
+        near.map(|k| format!("is `{}` meant to be it?", k.escape_debug())).unwrap_or_default()
     }
 
     /// Names every key that nobody asked for.
@@ -211,6 +223,11 @@ impl<'t, 'i> Value<'t, 'i> {
     #[must_use]
     pub fn is_table(self) -> bool {
         matches!(self.0.get_ref(), DeValue::Table(_))
+    }
+
+    #[must_use]
+    pub fn is_empty_array(self) -> bool {
+        matches!(self.0.get_ref(), DeValue::Array(list) if list.is_empty())
     }
 
     pub fn string(self, problems: &mut Vec<Problem>) -> Option<&'t str> {
@@ -316,7 +333,8 @@ fn split_unit(text: &str) -> Option<(u64, &str)> {
     Some((number.parse().ok()?, unit.trim()))
 }
 
-fn parse_bytes(text: &str) -> Option<u64> {
+/// `1 GiB`, `200 MiB`, `17`; `None` for what is no size.
+pub(crate) fn parse_bytes(text: &str) -> Option<u64> {
     let (number, unit) = split_unit(text)?;
     let factor: u64 = match unit {
         "" | "B" => 1,
@@ -368,6 +386,19 @@ mod tests {
             "error: not a size\n --> x.toml:1:8\n  |\n1 | size = \"1 XB\"\n  |        ^^^^^^\n  = help: write a number of bytes, or a number with KiB, MiB, GiB, kB, MB or GB: \"200 MiB\"\n"
         );
         assert!(error("size = [").contains("x.toml:1:"));
+    }
+
+    #[test]
+    fn a_reader_that_stops_early_calls_nothing_unknown_but_names_a_near_miss() {
+        let read = |root: &mut Table<'_, '_>, problems: &mut Vec<Problem>| {
+            let size = root.require("size", problems)?.bytes(problems);
+            root.get("wait").and(size)
+        };
+        let found = parse("x.toml", "wait = \"1s\"\nsiez = 2\n", read).expect_err("an error");
+        assert_eq!(
+            found.list,
+            [Problem::new(0..0, "the key `size` is missing here").help("is `siez` meant to be it?")]
+        );
     }
 
     #[test]

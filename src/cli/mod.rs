@@ -1,4 +1,215 @@
-//! stub
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+//! argv in, exit code out; one file a subcommand.
+//!
+//! Exit codes: 0 yes or done, 1 a negative answer (settings invalid, chain broken, a check failed), 2 wrong usage or
+//! it could not be run.
+
+mod check_config;
+mod doctor;
+mod hook;
+mod init;
+mod log;
+mod receive_pack;
+mod serve;
+mod try_;
+
+use crate::config::{Config, ConfigError};
+use clap::{Args, Parser, Subcommand};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Stands between AI coding agents and the real repository: judges each push and forwards what passes.
+#[derive(Debug, Parser)]
+#[command(name = "refgate", version, disable_help_subcommand = true)]
+struct Cli {
+    /// The operator's settings.
+    #[arg(long, global = true, value_name = "FILE", env = "REFGATE_CONFIG", default_value = "refgate.toml")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gate.
+    Serve,
+    /// Write commented settings, a policy and a directory for keys.
+    Init(InitArgs),
+    /// See it work: a throw-away gate, upstream and agent on this machine.
+    Try,
+    /// Check both files and whether they fit each other.
+    CheckConfig,
+    /// Check what the gate depends on: upstreams, keys, disk, clock.
+    Doctor(DoctorArgs),
+    /// Show the record of pushes, or verify it.
+    Log(LogArgs),
+    /// Run as a hook of an existing bare repository.
+    #[command(subcommand)]
+    Hook(HookCommand),
+    /// Serve one push on stdin and stdout, in the place of git-receive-pack.
+    ReceivePack(ReceivePackArgs),
+    /// Print the version.
+    Version,
+}
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Where to write.
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// The real repository.
+    #[arg(long, value_name = "URL")]
+    pub upstream: Option<String>,
+    /// Also make an SSH key pair for a first agent of this name.
+    #[arg(long, value_name = "NAME")]
+    pub agent: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// One JSON object a check.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    /// Pushes to this repository only.
+    #[arg(long, value_name = "NAME")]
+    pub repo: Option<String>,
+    /// Pushes of this principal only.
+    #[arg(long, value_name = "NAME")]
+    pub principal: Option<String>,
+    /// Pushes decided like this only: accept, hold or refuse.
+    #[arg(long, value_name = "WORD")]
+    pub decision: Option<String>,
+    /// Everything about one push.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["repo", "principal", "decision", "since", "limit"])]
+    pub push: Option<String>,
+    /// Not older than this: 30min, 2h, 7d, or a time such as 2026-01-31T12:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// At most this many, the newest [default: 20; none with --json].
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// The records as they are kept, one JSON object a line, oldest first.
+    #[arg(long)]
+    pub json: bool,
+    /// Compute the hash chain again and print its head.
+    #[arg(long, conflicts_with_all = ["repo", "principal", "decision", "push", "since", "limit"])]
+    pub verify: bool,
+    /// A head that was printed before and must be in the chain.
+    #[arg(long, value_name = "HASH", requires = "verify")]
+    pub head: Option<String>,
+    /// The data directory, instead of the settings' one.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum HookCommand {
+    /// Judge the push that git has in quarantine; reads git's lines on stdin.
+    PreReceive,
+}
+
+#[derive(Debug, Args)]
+pub struct ReceivePackArgs {
+    /// The bare repository.
+    pub dir: PathBuf,
+    /// Who pushes.
+    #[arg(long = "as", value_name = "PRINCIPAL")]
+    pub principal: String,
+    /// The admin's policy.
+    #[arg(long, value_name = "FILE")]
+    pub policy: PathBuf,
+    /// Where the record is kept.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too, and are no errors.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match cli.command {
+        Command::Serve => serve::run(&cli.config),
+        Command::Init(args) => init::run(&args),
+        Command::Try => try_::run(),
+        Command::CheckConfig => check_config::run(&cli.config),
+        Command::Doctor(args) => doctor::run(&cli.config, &args),
+        Command::Log(args) => log::run(&cli.config, &args),
+        Command::Hook(HookCommand::PreReceive) => hook::pre_receive(&cli.config),
+        Command::ReceivePack(args) => receive_pack::run(&args),
+        Command::Version => {
+            print(&format!("refgate {}\n", env!("CARGO_PKG_VERSION")));
+            DONE
+        }
+    }
+}
+
+const DONE: ExitCode = ExitCode::SUCCESS;
+
+fn negative() -> ExitCode {
+    ExitCode::from(1)
+}
+
+/// Says why the command could not be run.
+fn cannot(why: impl std::fmt::Display) -> ExitCode {
+    complain(&format!("refgate: {why}\n"));
+    ExitCode::from(2)
+}
+
+/// Writes to stdout; a reader that went away (`| head`) is no error.
+fn print(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+fn complain(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// The settings, or the exit code after saying what is wrong with them.
+fn load(path: &Path) -> Result<Config, ExitCode> {
+    Config::load(path).map_err(|error| match error {
+        ConfigError::Read { .. } => {
+            cannot(format!("{error}\nrefgate: name the file with --config FILE, or write one with `refgate init`"))
+        }
+        ConfigError::Invalid(problems) => {
+            complain(&problems.to_string());
+            negative()
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn head_needs_verify_and_a_push_stands_alone() {
+        for (line, good) in [
+            ("refgate log --verify --head 00", true),
+            ("refgate log --head 00", false),
+            ("refgate log --push X --repo app", false),
+            ("refgate log --repo app --since 2h --limit 5 --json --config x.toml", true),
+            ("refgate receive-pack /srv/app.git --as claude-1 --policy p.toml", true),
+            ("refgate receive-pack /srv/app.git --as claude-1", false),
+            ("refgate hook pre-receive", true),
+            ("refgate hook update", false),
+            ("refgate", false),
+        ] {
+            assert_eq!(Cli::try_parse_from(line.split(' ')).is_ok(), good, "{line}");
+        }
+    }
 }

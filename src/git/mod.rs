@@ -1,5 +1,16 @@
 //! The mirror and its objects. The only place that spawns git (`command`).
 
+pub mod client;
+pub mod command;
+pub mod credential;
+pub mod local;
+pub mod mirror;
 pub mod objects;
+pub mod ssh;
+pub mod upload_pack;
+pub mod upstream;
 
+pub use command::CommandError;
+pub use mirror::{Mirror, MirrorError, RefMap};
 pub use objects::{ObjectStore, Objects, ReadError};
+pub use upstream::UpstreamError;

@@ -7,10 +7,9 @@
 use crate::inspect::merge_rule::{PairBases, is_changed, is_unchanged_below};
 use crate::inspect::raw::TreeCursor;
 use crate::inspect::trees::Trees;
-use crate::inspect::twin::Siblings;
+use crate::inspect::twin::{Siblings, Twin};
 use crate::inspect::{Excess, InspectError};
 use crate::model::{Entry, Needs, ObjectId};
-use bstr::BString;
 use std::cmp::Ordering;
 
 /// The trees to compare.
@@ -34,7 +33,7 @@ pub(super) struct Found<'a> {
     pub path: &'a [u8],
     pub new: Option<Entry>,
     pub parents: &'a [Option<Entry>],
-    pub twin: Option<BString>,
+    pub twin: Option<Twin>,
 }
 
 /// Hears of what the walk meets, and may end it.
@@ -113,7 +112,7 @@ fn order(one: (&[u8], Entry), other: (&[u8], Entry)) -> Ordering {
 #[derive(Default, Clone)]
 struct Inherited {
     /// The twin of a directory on the way here that the commit adds.
-    twin: Option<BString>,
+    twin: Option<Twin>,
     /// Every entry below counts as changed: see [`Walk::merged_twin`].
     all_changed: bool,
 }
@@ -155,12 +154,12 @@ impl Walk<'_, '_> {
         let is_unchanged = is_unchanged_below(&ids, *parent_count, bases);
         let twin = self.twin(row)?;
         let mut inherited = self.inherited();
-        inherited.all_changed |= self.merged_twin(row, twin.as_deref())?;
+        inherited.all_changed |= self.merged_twin(row, twin.as_ref())?;
         if is_unchanged && !inherited.all_changed {
             return Ok(());
         }
         visitor.directory()?;
-        inherited.twin = inherited.twin.or_else(|| twin.map(|name| self.full_path(&name)));
+        inherited.twin = inherited.twin.or_else(|| twin.map(|twin| self.full_path(twin)));
         let path_length = self.path.len();
         self.path.extend_from_slice(&row.name);
         self.path.push(b'/');
@@ -173,11 +172,11 @@ impl Walk<'_, '_> {
         let twin = self.twin(row)?;
         let is_forced = new.is_some() && self.stack.last().is_some_and(|directory| directory.inherited.all_changed);
         let is_changed = is_forced || is_changed(&row.entries, *parent_count, bases);
-        if !is_changed && !self.merged_twin(row, twin.as_deref())? {
+        if !is_changed && !self.merged_twin(row, twin.as_ref())? {
             return Ok(());
         }
         let inherited = self.inherited().twin.filter(|_| new.is_some());
-        let twin = inherited.or_else(|| twin.map(|name| self.full_path(&name)));
+        let twin = inherited.or_else(|| twin.map(|twin| self.full_path(twin)));
         let path_length = self.path.len();
         self.path.extend_from_slice(&row.name);
         let parents = others.get(..*parent_count).unwrap_or(others);
@@ -190,12 +189,12 @@ impl Walk<'_, '_> {
         self.stack.last().map(|directory| directory.inherited.clone()).unwrap_or_default()
     }
 
-    fn full_path(&self, name: &[u8]) -> BString {
-        [&self.path, name].concat().into()
+    fn full_path(&self, twin: Twin) -> Twin {
+        Twin { name: [&self.path[..], &twin.name].concat().into(), ..twin }
     }
 
     /// The twin of a name that the first parent has not, or has as something harmless.
-    fn twin(&mut self, row: &Row) -> Result<Option<Vec<u8>>, InspectError> {
+    fn twin(&mut self, row: &Row) -> Result<Option<Twin>, InspectError> {
         let mut entries = row.entries.iter();
         let Some(new) = entries.next().copied().flatten() else { return Ok(None) };
         let is_special = |entry: Entry| entry.is_symlink() || entry.is_gitlink();
@@ -209,14 +208,14 @@ impl Walk<'_, '_> {
     }
 
     /// Whether a merge brings two names together that no parent has both of: each is clean, the pair is the merge's.
-    fn merged_twin(&self, row: &Row, twin: Option<&[u8]>) -> Result<bool, InspectError> {
+    fn merged_twin(&self, row: &Row, twin: Option<&Twin>) -> Result<bool, InspectError> {
         let (Some(twin), Some(directory)) = (twin, self.stack.last()) else { return Ok(false) };
         let parent_count = self.comparison.parent_count;
         if parent_count < 2 {
             return Ok(false);
         }
         for parent in directory.cursors.iter().skip(1).take(parent_count) {
-            if Siblings::has_names(parent, &row.name, twin)? {
+            if Siblings::has_names(parent, &row.name, &twin.name)? {
                 return Ok(false);
             }
         }

@@ -42,7 +42,8 @@ impl<'a> BlobFacts<'a> {
             size: None,
             link_target: None,
             lfs_size: None,
-            twin: found.twin.clone(),
+            twin: found.twin.as_ref().map(|twin| twin.name.clone()),
+            twin_entry: found.twin.as_ref().map(|twin| twin.entry),
         };
         let Some(entry) = found.new.filter(|entry| !entry.is_gitlink()) else { return Ok(change) };
         let size = self.size(entry)?;

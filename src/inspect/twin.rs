@@ -3,10 +3,19 @@
 use crate::git::ReadError;
 use crate::inspect::raw::TreeCursor;
 use crate::model::{Entry, Needs, fold_segment, folds_to};
+use bstr::BString;
 use std::collections::HashMap;
 
 /// So many names are looked up by going through the directory; for more it is put in a table.
 const SCANS_MAX: usize = 8;
+
+/// The other of two names, and what it names in the commit's directory.
+#[derive(Debug, Clone)]
+pub(super) struct Twin {
+    /// The last part of its path, or the whole path, as where it is kept says.
+    pub name: BString,
+    pub entry: Entry,
+}
 
 /// The names of one directory of a commit.
 #[derive(Default)]
@@ -23,7 +32,7 @@ impl Siblings {
         name: &[u8],
         entry: Entry,
         needs: Needs,
-    ) -> Result<Option<Vec<u8>>, ReadError> {
+    ) -> Result<Option<Twin>, ReadError> {
         let is_twin = |(other, sibling): (&[u8], Entry)| {
             let is_itself = other == name && sibling.is_tree() == entry.is_tree();
             !is_itself && (needs.twins || is_dangerous(entry, sibling))
@@ -33,12 +42,14 @@ impl Siblings {
         if self.scans > SCANS_MAX {
             let alike = self.table(directory)?.get(&*folded);
             let mut alike = alike.into_iter().flatten().map(|(other, sibling)| (other.as_slice(), *sibling));
-            return Ok(alike.find(|sibling| is_twin(*sibling)).map(|(other, _)| other.to_vec()));
+            return Ok(alike
+                .find(|sibling| is_twin(*sibling))
+                .map(|(other, entry)| Twin { name: other.into(), entry }));
         }
         let mut cursor = directory.rewound()?;
         while let Some((other, sibling)) = cursor.entry() {
             if folds_to(other, &folded) && is_twin((other, sibling)) {
-                return Ok(Some(other.to_vec()));
+                return Ok(Some(Twin { name: other.into(), entry: sibling }));
             }
             cursor.advance()?;
         }

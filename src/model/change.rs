@@ -62,6 +62,8 @@ pub struct Change {
     /// Another name in the same new directory that a case-insensitive or normalising file system cannot tell from
     /// this one's last part, or from one of this path's directories; the full path of the twin.
     pub twin: Option<BString>,
+    /// The twin's own entry in the new directory. If it is not known, the twin counts as the worst there is.
+    pub twin_entry: Option<Entry>,
 }
 
 impl Change {

@@ -1,13 +1,44 @@
 //! The admin's policy: facts in, findings out. No file, clock, network, async or log here.
 
+mod document;
+mod findings;
+mod fold;
+mod grant;
+mod judge;
+mod lint;
+mod name_flaw;
+mod pattern;
+mod pattern_list;
+mod people;
+pub mod rules;
+mod settings;
+mod symlink;
+#[cfg(test)]
+mod testing;
+
 use crate::model::{
-    Effect, Finding, Needs, PrincipalKind, PrincipalName, PushFacts, RefName, RefUpdate, RepoName, Usage,
+    Finding, Needs, PrincipalKind, PrincipalName, PushFacts, RefName, RefUpdate, RepoName, UpdateKind, Usage,
 };
-use crate::strict::Problems;
+use crate::strict::{Problem, Problems};
+use grant::Grant;
+use jiff::Timestamp;
+pub use pattern::{Subject, Who};
+pub use pattern_list::PatternList;
+use people::People;
+use rules::Rule;
+use settings::RepoSettings;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// A compiled policy. Immutable; swapped as a whole.
 #[derive(Debug)]
-pub struct Policy {}
+pub struct Policy {
+    digest: String,
+    people: People,
+    grants: Vec<Grant>,
+    rules: Vec<Rule>,
+    repos: BTreeMap<RepoName, RepoSettings>,
+}
 
 /// Who may act, as the policy knows them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +58,7 @@ pub struct Case<'a> {
     /// Findings that earlier stages made (bad objects); they count like the rules' own.
     pub findings: &'a [Finding],
     pub usage: &'a Usage,
-    pub now: jiff::Timestamp,
+    pub now: Timestamp,
     pub findings_max: usize,
 }
 
@@ -82,63 +113,119 @@ impl Approval {
 }
 
 impl Policy {
-    pub fn parse(_file: &str, _text: &str) -> Result<Self, Problems> {
-        todo!()
+    /// Compiles `policy.toml`; `file` is how errors call it.
+    pub fn parse(file: &str, text: &str) -> Result<Self, Problems> {
+        document::parse(file, text)
+    }
+
+    /// What compiles but is hardly meant so. Shown with [`crate::strict::render`] as warnings.
+    #[must_use]
+    pub fn lint(&self, now: Timestamp) -> Vec<Problem> {
+        lint::lint(self, now)
     }
 
     /// SHA-256 of the document's text, in hex.
     #[must_use]
     pub fn digest(&self) -> &str {
-        todo!()
+        &self.digest
     }
 
     #[must_use]
-    pub fn principal(&self, _name: &PrincipalName) -> Option<&Principal> {
-        todo!()
+    pub fn principal(&self, name: &PrincipalName) -> Option<&Principal> {
+        self.people.principal(name.as_str())
     }
 
     #[must_use]
-    pub fn principal_by_key(&self, _key: &ssh_key::PublicKey) -> Option<&Principal> {
-        todo!()
+    pub fn principal_by_key(&self, key: &ssh_key::PublicKey) -> Option<&Principal> {
+        self.people.by_key(key.key_data())
     }
 
     /// The one principal whose `principals = [...]` shares a name with the certificate's; none if two do.
     #[must_use]
-    pub fn principal_by_certificate(&self, _principals: &[String]) -> Option<&Principal> {
-        todo!()
+    pub fn principal_by_certificate(&self, principals: &[String]) -> Option<&Principal> {
+        self.people.by_certificate(principals)
     }
 
-    /// Whether any grant gives this principal anything in this repository.
+    /// The e-mail addresses a human commits under.
     #[must_use]
-    pub fn may_see_repo(&self, _principal: &Principal, _repo: &RepoName) -> bool {
-        todo!()
+    pub fn emails(&self, name: &PrincipalName) -> &[String] {
+        self.people.person(name.as_str()).map(|p| p.emails.as_slice()).unwrap_or_default()
     }
 
-    /// Whether the principal may fetch this ref, and see it in an advertisement.
+    /// Whether any grant gives this principal anything in this repository now.
     #[must_use]
-    pub fn may_read(&self, _principal: &Principal, _repo: &RepoName, _ref_name: &RefName) -> bool {
-        todo!()
+    pub fn may_see_repo(&self, principal: &Principal, repo: &RepoName, now: Timestamp) -> bool {
+        self.grants_for(principal, repo, now).next().is_some()
     }
 
-    /// A key that is equal for two refs if and only if the same grants and rules apply to both.
+    /// Whether the principal may fetch this ref now, and see it in an advertisement.
     #[must_use]
-    pub fn scope(&self, _principal: &Principal, _repo: &RepoName, _ref_name: &RefName) -> u64 {
-        todo!()
+    pub fn may_read(&self, principal: &Principal, repo: &RepoName, ref_name: &RefName, now: Timestamp) -> bool {
+        let subject = Subject::name(ref_name.as_bstr());
+        let who = Who::Named(principal.name.as_str());
+        self.grants_for(principal, repo, now).any(|grant| grant.read.allows(&subject, who))
+    }
+
+    /// What the principal may do in this repository now, a line for each grant.
+    #[must_use]
+    pub fn describe(&self, principal: &Principal, repo: &RepoName, now: Timestamp) -> Vec<String> {
+        let grants: Vec<&Grant> = self.grants_for(principal, repo, now).collect();
+        lint::describe(&grants, &principal.name)
+    }
+
+    fn grants_for(&self, principal: &Principal, repo: &RepoName, now: Timestamp) -> impl Iterator<Item = &Grant> {
+        let index = self.people.index(principal.name.as_str());
+        let theirs = move |grant: &&Grant| index.is_some_and(|i| grant.is_for(i, repo)) && !grant.is_expired(now);
+        self.grants.iter().filter(theirs)
+    }
+
+    /// A key that is equal for two refs if the same grants and rules apply to both.
+    ///
+    /// Exact up to 64 grants and rules together, beyond that a hash. Two refs that share a key by accident are only
+    /// judged more strictly: [`Self::judge`] finds the grants and rules of each ref update anew.
+    #[must_use]
+    pub fn scope(&self, principal: &Principal, repo: &RepoName, ref_name: &RefName) -> u64 {
+        let who = Who::Named(principal.name.as_str());
+        let index = self.people.index(principal.name.as_str());
+        let is_theirs = |grant: &Grant| index.is_some_and(|i| grant.is_for(i, repo)) && grant.has_ref(ref_name, who);
+        let grants = self.grants.iter().map(is_theirs);
+        let rules = self.rules.iter().map(|rule| rule.applies(index, repo, ref_name, who));
+        let applying: Vec<bool> = grants.chain(rules).collect();
+        if applying.len() <= 64 {
+            return applying.iter().fold(0, |bits, applies| bits << 1 | u64::from(*applies));
+        }
+        let mut hasher = DefaultHasher::new();
+        applying.hash(&mut hasher);
+        hasher.finish()
     }
 
     /// Whether some grant lets some agent write this ref: then its tip is not trusted.
+    ///
+    /// An expired grant counts too: what was written under it is still there.
     #[must_use]
-    pub fn agent_may_write(&self, _repo: &RepoName, _ref_name: &RefName) -> bool {
-        todo!()
+    pub fn agent_may_write(&self, repo: &RepoName, ref_name: &RefName) -> bool {
+        let writes = |grant: &Grant| grant.allow.iter().any(|kind| *kind != UpdateKind::Delete);
+        let mut all = self.grants.iter().filter(|grant| grant.to.may_be_agent && writes(grant));
+        all.any(|grant| grant.is_in(repo) && grant.gives_ref(ref_name))
     }
 
+    /// Facts that the rules of this repository look at and that cost something to find out.
     #[must_use]
-    pub fn needs(&self, _repo: &RepoName) -> Needs {
-        todo!()
+    pub fn needs(&self, repo: &RepoName) -> Needs {
+        judge::needs(self.rules.iter().filter(|rule| rule.is_in(repo)))
+    }
+
+    /// Whether the repository's rules only warn.
+    #[must_use]
+    pub fn observes(&self, repo: &RepoName) -> bool {
+        self.settings(repo).mode == settings::Mode::Observe
     }
 
     pub fn judge(&self, case: &Case<'_>) -> Judgement {
-        let _ = (case, Effect::Warn);
-        todo!()
+        judge::judge(self, case)
+    }
+
+    fn settings(&self, repo: &RepoName) -> RepoSettings {
+        self.repos.get(repo).copied().unwrap_or_default()
     }
 }

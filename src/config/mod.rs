@@ -1,10 +1,43 @@
-//! `refgate.toml` as values. Only this file reads settings.
+//! `refgate.toml` as values. Only this folder reads settings.
+//!
+//! What a setting names (a key file, a policy, an upstream) is not opened here: that is the business of
+//! `check-config`, of `doctor` and of the stage that uses it.
+
+mod document;
+mod limits;
+mod upstream;
 
 use crate::model::{Limits, RepoName};
+use crate::strict::Problems;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Why there are no settings to go by.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("cannot read {}: {error}", path.display())]
+    Read { path: PathBuf, error: std::io::Error },
+    #[error("{0}")]
+    Invalid(Problems),
+}
+
+impl Config {
+    /// Reads and checks the file; all its problems come back at once.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let failed = |error| ConfigError::Read { path: path.to_owned(), error };
+        let text = std::fs::read_to_string(path).map_err(failed)?;
+        let absolute = std::path::absolute(path).map_err(failed)?;
+        let base = absolute.parent().unwrap_or(Path::new("/"));
+        Self::parse(&path.display().to_string(), &text, base).map_err(ConfigError::Invalid)
+    }
+
+    /// Checks a document; `base` is the absolute directory that relative paths start from.
+    pub fn parse(file: &str, text: &str, base: &Path) -> Result<Self, Problems> {
+        document::parse(file, text, base)
+    }
+}
 
 /// The operator's settings, checked, with every path made absolute against the file's directory.
 #[derive(Debug, Clone)]
@@ -20,7 +53,7 @@ pub struct Config {
     pub log: LogFormat,
     /// Where Prometheus may ask for metrics; off if not set.
     pub metrics_listen: Option<SocketAddr>,
-    /// How the gate is called in messages: `refgate@host`, `port`.
+    /// How the gate is called in messages: `[user@]host[:port]`.
     pub public_address: Option<String>,
 }
 

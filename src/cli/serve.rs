@@ -1,0 +1,131 @@
+//! `refgate serve`: the running gate, its signals and its policy file.
+
+use crate::config::Config;
+use crate::gate::Gate;
+use crate::policy::Policy;
+use crate::record::EventEntry;
+use crate::{observe, server};
+use jiff::Timestamp;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+pub fn run(config: &Path) -> ExitCode {
+    match start(config) {
+        Ok(()) => super::DONE,
+        Err(error) => super::cannot(&error.to_string()),
+    }
+}
+
+fn start(path: &Path) -> Result<(), Failure> {
+    let config = Config::load(path)?;
+    observe::start_log(config.log)?;
+    let policy = read_policy(&config.policy)?;
+    std::fs::create_dir_all(&config.data)?;
+    let host_key = server::load_or_create_host_key(&config.data.join("host_key"))?;
+    write_public_key(&config.data.join("host_key.pub"), &host_key.public_key().to_openssh()?)?;
+    let gate = Arc::new(Gate::open(config, policy)?);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let served = runtime.block_on(serve(Arc::clone(&gate), host_key));
+    gate.note(EventEntry::new("stop", Timestamp::now()));
+    // Work that a cut-off client left on a blocking thread is not waited for.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served
+}
+
+/// For operators to pin: `ssh-keyscan` without the network.
+fn write_public_key(path: &Path, line: &str) -> std::io::Result<()> {
+    if std::fs::read_to_string(path).is_ok_and(|known| known.trim_end() == line) {
+        return Ok(());
+    }
+    std::fs::write(path, format!("{line}\n"))
+}
+
+pub(super) fn read_policy(path: &Path) -> Result<Policy, Failure> {
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {file}: {error}"))?;
+    Ok(Policy::parse(&file, &text)?)
+}
+
+async fn serve(gate: Arc<Gate>, host_key: russh::keys::PrivateKey) -> Result<(), Failure> {
+    let mut listeners = Vec::new();
+    for address in &gate.config.listen {
+        let listener =
+            TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+        super::print(&format!("refgate: listening on {}\n", listener.local_addr()?));
+        listeners.push(listener);
+    }
+    let shutdown = CancellationToken::new();
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(stop_on_signal(shutdown.clone())?);
+    tasks.spawn(follow_policy(Arc::clone(&gate), shutdown.clone())?);
+    if let Some(address) = gate.config.metrics_listen {
+        let listener =
+            TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+        tasks.spawn(observe::serve_metrics(listener, Arc::clone(&gate.metrics), shutdown.clone().cancelled_owned()));
+    }
+    let served = server::run(listeners, host_key, gate, shutdown.clone()).await;
+    shutdown.cancel();
+    while tasks.join_next().await.is_some() {}
+    Ok(served?)
+}
+
+fn stop_on_signal(shutdown: CancellationToken) -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            () = shutdown.cancelled() => {}
+        }
+        tracing::info!("stopping: pushes under way are let finish");
+        shutdown.cancel();
+    })
+}
+
+/// Swaps the policy on SIGHUP and when the file changes. One that does not compile is refused; the old one stays.
+fn follow_policy(gate: Arc<Gate>, shutdown: CancellationToken) -> std::io::Result<impl Future<Output = ()>> {
+    /// How often the file is looked at.
+    const INTERVAL: Duration = Duration::from_secs(1);
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        let path = gate.config.policy.clone();
+        let mut known = stamp(&path);
+        loop {
+            let asked = tokio::select! {
+                () = shutdown.cancelled() => return,
+                _ = hangup.recv() => true,
+                () = tokio::time::sleep(INTERVAL) => false,
+            };
+            let now = stamp(&path);
+            if asked || now != known {
+                known = now;
+                let (gate, path) = (Arc::clone(&gate), path.clone());
+                let _ = tokio::task::spawn_blocking(move || reload(&gate, &path)).await;
+            }
+        }
+    })
+}
+
+fn stamp(path: &PathBuf) -> Option<(SystemTime, u64)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
+
+fn reload(gate: &Gate, path: &Path) {
+    match read_policy(path) {
+        Ok(policy) if policy.digest() == gate.policy().digest() => tracing::info!("the policy is the same as before"),
+        Ok(policy) => gate.replace_policy(policy),
+        Err(error) => {
+            tracing::error!(%error, "the policy is refused; the old one stays");
+            gate.note(EventEntry::new("policy-refused", Timestamp::now()));
+        }
+    }
+}

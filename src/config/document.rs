@@ -1,0 +1,306 @@
+//! The document `refgate.toml`: which keys there are and what each may hold.
+
+use super::upstream::{self, Address, Refused};
+use super::{Config, LogFormat, Repo, StaleFetch, Token, Upstream, limits};
+use crate::model::{Limits, RepoName};
+use crate::strict::{self, Problem, Problems, Table, Value};
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 2222);
+
+/// The user name that GitHub and GitLab both take beside a token.
+const USERNAME_DEFAULT: &str = "x-access-token";
+
+type List = Vec<Problem>;
+
+pub fn parse(file: &str, text: &str, base: &Path) -> Result<Config, Problems> {
+    strict::parse(file, text, |root, problems| read(root, base, problems))
+}
+
+fn read(root: &mut Table<'_, '_>, base: &Path, problems: &mut List) -> Option<Config> {
+    let listen = root.get("listen").map_or_else(|| Some(vec![LISTEN_DEFAULT]), |value| listen(value, problems));
+    let data = root.require("data", problems).and_then(|value| path(value, base, problems));
+    let policy = root.require("policy", problems).and_then(|value| policy(value, base, problems));
+    let user_ca = root.get("user_ca").map_or_else(|| Some(Vec::new()), |value| public_keys(value, problems));
+    let words = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    let log = root.get("log").map_or(Some(LogFormat::Text), |value| value.one_of(&words, problems));
+    let metrics_listen = root.get("metrics_listen").and_then(|value| socket_address(value, problems));
+    let public_address = root.get("public_address").and_then(|value| public_address(value, problems));
+    let repos = root.get("repo").map_or_else(|| Some(BTreeMap::new()), |value| repos(value, base, problems));
+    let limits = root.get("limits").map_or_else(|| Some(Limits::default()), |value| read_limits(value, problems));
+    Some(Config {
+        listen: listen?,
+        data: data?,
+        policy: policy?,
+        user_ca: user_ca?,
+        repos: repos?,
+        limits: limits?,
+        log: log?,
+        metrics_listen,
+        public_address,
+    })
+}
+
+fn read_limits(value: Value<'_, '_>, problems: &mut List) -> Option<Limits> {
+    let mut table = value.table(problems)?;
+    let limits = limits::read(&mut table, problems);
+    table.finish(problems);
+    Some(limits)
+}
+
+fn listen(value: Value<'_, '_>, problems: &mut List) -> Option<Vec<SocketAddr>> {
+    if value.as_str().is_some() {
+        return socket_address(value, problems).map(|address| vec![address]);
+    }
+    let mut addresses = Vec::new();
+    for item in value.array(problems)? {
+        let Some(address) = socket_address(item, problems) else { continue };
+        if addresses.contains(&address) && address.port() != 0 {
+            problems.push(Problem::new(item.span(), "the same address twice"));
+        }
+        addresses.push(address);
+    }
+    if addresses.is_empty() {
+        problems.push(Problem::new(value.span(), "no address to listen on").help("the default is \"0.0.0.0:2222\""));
+    }
+    Some(addresses)
+}
+
+fn socket_address(value: Value<'_, '_>, problems: &mut List) -> Option<SocketAddr> {
+    let text = value.string(problems)?;
+    let address = text.parse().ok();
+    if address.is_none() {
+        let help = "write an IP address and a port: \"0.0.0.0:2222\", \"[::]:2222\", \"127.0.0.1:9464\"";
+        problems.push(Problem::new(value.span(), "not an address and port").help(help));
+    }
+    address
+}
+
+fn public_address(value: Value<'_, '_>, problems: &mut List) -> Option<String> {
+    let text = value.string(problems)?;
+    if let Err(refused) = upstream::check_public_address(text) {
+        problems.push(
+            Problem::new(value.span(), refused.message).help("write \"host\", \"host:port\" or \"user@host:port\""),
+        );
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn path(value: Value<'_, '_>, base: &Path, problems: &mut List) -> Option<PathBuf> {
+    let text = value.string(problems)?;
+    let refusal = match text {
+        "" => Some("the path is empty"),
+        _ if text.contains(char::is_control) => Some("a path must not hold control characters"),
+        _ if text.starts_with('~') => Some("`~` is not expanded: write the full path"),
+        _ => None,
+    };
+    if let Some(message) = refusal {
+        problems.push(Problem::new(value.span(), message));
+        return None;
+    }
+    Some(base.join(text))
+}
+
+fn policy(value: Value<'_, '_>, base: &Path, problems: &mut List) -> Option<PathBuf> {
+    if value.is_table() {
+        let problem = Problem::new(value.span(), "a policy from a ref of a repository is not there yet");
+        problems.push(problem.help("write the path of a file: policy = \"policy.toml\""));
+        return None;
+    }
+    path(value, base, problems)
+}
+
+fn public_keys(value: Value<'_, '_>, problems: &mut List) -> Option<Vec<ssh_key::PublicKey>> {
+    let mut keys: Vec<ssh_key::PublicKey> = Vec::new();
+    for (text, span) in value.strings(problems)? {
+        match ssh_key::PublicKey::from_openssh(text) {
+            Ok(key) if keys.iter().any(|known| known.key_data() == key.key_data()) => {
+                problems.push(Problem::new(span, "the same key twice"));
+            }
+            Ok(key) => keys.push(key),
+            Err(_) => {
+                let help = "write one line of a .pub file: \"ssh-ed25519 AAAA… name\"";
+                problems.push(Problem::new(span, "not an OpenSSH public key").help(help));
+            }
+        }
+    }
+    Some(keys)
+}
+
+fn repos(value: Value<'_, '_>, base: &Path, problems: &mut List) -> Option<BTreeMap<RepoName, Repo>> {
+    let mut repos = BTreeMap::new();
+    for (key, span, value) in value.table(problems)?.entries() {
+        let name = RepoName::parse(&key);
+        if let Err(error) = &name {
+            problems.push(Problem::new(span, error.to_string()).help("clients write it as ssh://host/NAME"));
+        }
+        let Some(mut table) = value.table(problems) else { continue };
+        let repo = repo(&mut table, base, problems);
+        table.finish(problems);
+        if let (Ok(name), Some(repo)) = (name, repo) {
+            repos.insert(name, repo);
+        }
+    }
+    Some(repos)
+}
+
+fn repo(table: &mut Table<'_, '_>, base: &Path, problems: &mut List) -> Option<Repo> {
+    let upstream = upstream(table, base, problems);
+    let stale_fetch = table.get("stale_fetch").map_or(Some(StaleFetch::Refuse), |value| stale_fetch(value, problems));
+    let trusted = match table.get("trusted") {
+        Some(value) => Some(ref_patterns(value, problems)?),
+        None => None,
+    };
+    Some(Repo { upstream: upstream?, stale_fetch: stale_fetch?, trusted })
+}
+
+fn stale_fetch(value: Value<'_, '_>, problems: &mut List) -> Option<StaleFetch> {
+    if value.as_str() == Some("refuse") {
+        return Some(StaleFetch::Refuse);
+    }
+    let before = problems.len();
+    let age_max = value.duration(problems);
+    if let Some(problem) = problems.get_mut(before) {
+        problem.help = "write \"refuse\", or how old the mirror may be: \"5 min\"".to_owned();
+    }
+    age_max.map(|age_max| StaleFetch::Serve { age_max })
+}
+
+fn ref_patterns(value: Value<'_, '_>, problems: &mut List) -> Option<Vec<String>> {
+    let mut patterns = Vec::new();
+    for (text, span) in value.strings(problems)? {
+        let plain = text.strip_prefix('!').unwrap_or(text);
+        if !plain.starts_with("refs/") || plain.contains(|c: char| c.is_control() || c == ' ') {
+            let help = "write full names, with `*` within a part and `**` across: \"refs/heads/release/*\"";
+            problems.push(Problem::new(span, "not a pattern of full ref names").help(help));
+        }
+        patterns.push(text.to_owned());
+    }
+    Some(patterns)
+}
+
+/// The keys that belong to one kind of upstream only; each is read whatever the upstream is, so that a key at the
+/// wrong kind gets a clear word instead of "unknown".
+struct Credentials<'t, 'i> {
+    identity: Option<Value<'t, 'i>>,
+    known_hosts: Option<Value<'t, 'i>>,
+    username: Option<Value<'t, 'i>>,
+    token: Option<Value<'t, 'i>>,
+}
+
+fn upstream(table: &mut Table<'_, '_>, base: &Path, problems: &mut List) -> Option<Upstream> {
+    let address = table.require("upstream", problems);
+    let credentials = Credentials {
+        identity: table.get("identity"),
+        known_hosts: table.get("known_hosts"),
+        username: table.get("username"),
+        token: table.get("token"),
+    };
+    let address = address?;
+    match upstream::parse(address.string(problems)?, base) {
+        Ok(Address::Local(path)) => {
+            let Credentials { identity, known_hosts, username, token } = credentials;
+            only_for("an ssh", [identity, known_hosts], problems);
+            only_for("an https", [username, token], problems);
+            Some(Upstream::Local { path })
+        }
+        Ok(Address::Ssh { user, host, port, path: repo_path }) => {
+            only_for("an https", [credentials.username, credentials.token], problems);
+            let [identity, known_hosts] = [
+                (
+                    credentials.identity,
+                    "identity",
+                    "the private key that may push there: identity = \"keys/app_deploy\"",
+                ),
+                (
+                    credentials.known_hosts,
+                    "known_hosts",
+                    "the pinned key of the host: known_hosts = \"keys/known_hosts\"",
+                ),
+            ]
+            .map(|(value, key, help)| match value {
+                Some(value) => path(value, base, problems),
+                None => {
+                    let problem = Problem::new(address.span(), format!("an ssh upstream needs `{key}`"));
+                    problems.push(problem.help(help));
+                    None
+                }
+            });
+            let (identity, known_hosts) = (identity?, known_hosts?);
+            Some(Upstream::Ssh { user, host, port, path: repo_path, identity, known_hosts })
+        }
+        Ok(Address::Https(url)) => {
+            only_for("an ssh", [credentials.identity, credentials.known_hosts], problems);
+            let username = match credentials.username {
+                Some(value) => username(value, problems)?,
+                None => USERNAME_DEFAULT.to_owned(),
+            };
+            let token = credentials.token.map_or(Some(Token::None), |value| token(value, base, problems))?;
+            Some(Upstream::Https { url, username, token })
+        }
+        Err(Refused { message, help }) => {
+            problems.push(Problem::new(address.span(), message).help(help));
+            None
+        }
+    }
+}
+
+fn only_for(kind: &str, values: [Option<Value<'_, '_>>; 2], problems: &mut List) {
+    for value in values.into_iter().flatten() {
+        problems.push(Problem::new(value.span(), format!("this is for {kind} upstream only")));
+    }
+}
+
+fn username(value: Value<'_, '_>, problems: &mut List) -> Option<String> {
+    let text = value.string(problems)?;
+    if text.is_empty() || text.chars().any(|c| c.is_control() || c.is_whitespace() || c == ':') {
+        problems.push(Problem::new(value.span(), "a username has no spaces, colons or control characters"));
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn token(value: Value<'_, '_>, base: &Path, problems: &mut List) -> Option<Token> {
+    const HELP: &str = "write { env = \"NAME\" }, { file = \"path\" } or { command = [\"program\", \"argument\"] }";
+    if value.as_str().is_some() {
+        let problem = Problem::new(value.span(), "a token does not belong into this file");
+        problems.push(problem.help(HELP));
+        return None;
+    }
+    let mut table = value.table(problems)?;
+    let sources = [table.get("env"), table.get("file"), table.get("command")];
+    table.finish(problems);
+    match sources {
+        [Some(value), None, None] => token_variable(value, problems),
+        [None, Some(value), None] => path(value, base, problems).map(Token::File),
+        [None, None, Some(value)] => token_command(value, problems),
+        _ => {
+            problems.push(Problem::new(value.span(), "a token comes from exactly one place").help(HELP));
+            None
+        }
+    }
+}
+
+fn token_variable(value: Value<'_, '_>, problems: &mut List) -> Option<Token> {
+    let text = value.string(problems)?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if text.is_empty() || text.starts_with(|c: char| c.is_ascii_digit()) || !text.chars().all(allowed) {
+        problems.push(Problem::new(value.span(), "not the name of an environment variable"));
+        return None;
+    }
+    Some(Token::Env(text.to_owned()))
+}
+
+fn token_command(value: Value<'_, '_>, problems: &mut List) -> Option<Token> {
+    let words: Vec<String> = value.strings(problems)?.iter().map(|(word, _)| (*word).to_owned()).collect();
+    let has_program = words.first().is_some_and(|program| !program.is_empty() && !program.starts_with('-'));
+    if !has_program || words.iter().any(|word| word.contains('\0')) {
+        let problem = Problem::new(value.span(), "not a program and its arguments");
+        problems.push(problem.help("write command = [\"/usr/bin/program\", \"argument\"]; no shell reads it"));
+        return None;
+    }
+    Some(Token::Command(words))
+}

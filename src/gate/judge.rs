@@ -1,0 +1,136 @@
+//! From objects in quarantine to a judgement: the same for a push over SSH, for a drop-in and for a hook.
+
+use crate::gate::{Session, Target, fault::Fault};
+use crate::git::{ObjectStore, Objects};
+use crate::inspect;
+use crate::model::{Effect, Finding, Limits, ObjectId, Place, PushFacts, PushId, RefName, RefUpdate, Usage};
+use crate::observe::Metrics;
+use crate::policy::{Case, Judgement, Policy};
+use crate::receive::Received;
+use crate::store::Store;
+use bstr::ByteSlice;
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+
+/// One push on its way, and what it is judged with. The policy is the one of its beginning.
+#[derive(Clone, Copy)]
+pub struct Push<'a> {
+    pub id: PushId,
+    pub target: &'a Target,
+    pub session: &'a Session,
+    pub policy: &'a Policy,
+    pub store: &'a Store,
+    pub limits: &'a Limits,
+    pub metrics: &'a Metrics,
+}
+
+/// The refs of the upstream at one moment.
+pub type Refs = [(RefName, ObjectId)];
+
+impl Push<'_> {
+    #[must_use]
+    pub fn may_read(&self, name: &RefName) -> bool {
+        self.policy.may_read(&self.session.principal, &self.target.name, name, Timestamp::now())
+    }
+
+    /// What the push changes, and what the policy says of it.
+    pub fn judge(
+        &self,
+        asked: &[RefUpdate],
+        refs: &Refs,
+        new: Option<&ObjectStore>,
+        received: &Received,
+        stop: &AtomicBool,
+    ) -> Result<(PushFacts, Judgement), Fault> {
+        let objects = Objects::new(new, self.target.objects());
+        let usage = self.store.usage(&self.session.principal.name, &self.target.name, Timestamp::now())?;
+        let mut findings = received.findings();
+        let updates = self.against_upstream(asked, refs, &mut findings);
+        self.check_tips(&updates, &objects, &mut findings)?;
+        let mut facts = PushFacts::default();
+        // Objects that are malformed or missing cannot be walked: what is known so far is the answer.
+        if findings.is_empty() {
+            let trusted = self.target.trusted(self.policy, refs, self.limits)?;
+            let classes = self.classes(&updates);
+            let needs = self.policy.needs(&self.target.name);
+            let request =
+                inspect::Request { updates: &updates, classes: &classes, upstream: refs, trusted: &trusted, needs };
+            facts = inspect::inspect(&objects, &request, self.limits, stop)?;
+        }
+        facts.pack_bytes = received.pack_bytes;
+        let judgement = self.decide(&facts, &findings, &usage);
+        Ok((facts, judgement))
+    }
+
+    fn decide(&self, facts: &PushFacts, findings: &[Finding], usage: &Usage) -> Judgement {
+        self.policy.judge(&Case {
+            principal: &self.session.principal,
+            repo: &self.target.name,
+            facts,
+            findings,
+            usage,
+            now: Timestamp::now(),
+            findings_max: self.limits.findings_max,
+        })
+    }
+
+    /// Holds each old value against what the upstream has now. What moved is a finding; a ref this principal may not
+    /// see is not told of: the upstream's compare-and-swap refuses such an update.
+    fn against_upstream(&self, asked: &[RefUpdate], refs: &Refs, findings: &mut Vec<Finding>) -> Vec<RefUpdate> {
+        let held: HashMap<&RefName, ObjectId> = refs.iter().map(|(name, id)| (name, *id)).collect();
+        for update in asked {
+            let now = held.get(&update.name).copied();
+            if now != update.old && (now.is_none() || self.may_read(&update.name)) {
+                findings.push(moved(&update.name));
+            }
+        }
+        asked.to_vec()
+    }
+
+    /// Every new value must be an object that came in or was here.
+    fn check_tips(&self, updates: &[RefUpdate], objects: &Objects, findings: &mut Vec<Finding>) -> Result<(), Fault> {
+        for update in updates {
+            let Some(new) = update.new else { continue };
+            if objects.header(&new)?.is_none() {
+                findings.push(Finding {
+                    rule: "object.missing".to_owned(),
+                    effect: Effect::Refuse,
+                    place: Place { ref_name: Some(update.name.clone()), commit: Some(new), ..Place::default() },
+                    message: "the pack does not hold this object, and the server has none either".to_owned(),
+                    fix: "git fetch origin && git push again; in a shallow clone: git fetch --unshallow".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Numbers the scopes of the ref updates: equal numbers are judged together.
+    fn classes(&self, updates: &[RefUpdate]) -> Vec<usize> {
+        let mut scopes = HashMap::new();
+        let class = |update: &RefUpdate| {
+            let scope = self.policy.scope(&self.session.principal, &self.target.name, &update.name);
+            let next = scopes.len();
+            *scopes.entry(scope).or_insert(next)
+        };
+        updates.iter().map(class).collect()
+    }
+}
+
+/// The rule's name in the finding for a ref that is not what the client thinks it is.
+pub const MOVED: &str = "ref.moved";
+
+#[must_use]
+pub fn moved(name: &RefName) -> Finding {
+    let branch = name.short().to_str_lossy();
+    let safe = branch.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+    let fix =
+        if safe { format!("git fetch origin && git rebase origin/{branch}") } else { "git fetch origin".to_owned() };
+    Finding {
+        rule: MOVED.to_owned(),
+        effect: Effect::Refuse,
+        place: Place { ref_name: Some(name.clone()), ..Place::default() },
+        message: "fetch first: the upstream's ref is not what this push expects".to_owned(),
+        fix,
+    }
+}

@@ -1,0 +1,200 @@
+//! A running gate: settings, policy, store and repositories; and the services a client may ask of it.
+//!
+//! [`push`] tells the whole story of a push. This folder knows all stages and holds none of their logic.
+
+mod fault;
+mod judge;
+mod push;
+mod records;
+mod settle;
+mod target;
+mod watch;
+
+pub use judge::Push;
+pub use target::{Base, Target};
+
+use crate::config::{Config, Repo, StaleFetch};
+use crate::git::mirror::{Mirror, MirrorError};
+use crate::git::upload_pack::{self, FetchProtocol};
+use crate::model::{PushId, RefName, RepoName};
+use crate::observe::Metrics;
+use crate::policy::{PatternList, Policy, Principal};
+use crate::receive::Quarantine;
+use crate::record::EventEntry;
+use crate::store::{Store, StoreError};
+use crate::wire::pkt_line;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Everything a running gate has.
+pub struct Gate {
+    pub config: Config,
+    policy: RwLock<Arc<Policy>>,
+    store: Store,
+    pub metrics: Arc<Metrics>,
+    targets: BTreeMap<RepoName, Target>,
+}
+
+/// Who is at the other end, proven.
+#[derive(Debug, Clone)]
+pub struct Session {
+    pub principal: Principal,
+    /// `SHA256:…` of the key that signed.
+    pub key_fingerprint: String,
+    pub peer: Option<SocketAddr>,
+}
+
+/// The versions of the git protocol a client may ask for with GIT_PROTOCOL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProtocolVersion {
+    #[default]
+    V0,
+    V1,
+    V2,
+}
+
+/// The gate cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("cannot prepare {0}: {1}")]
+    Directory(std::path::PathBuf, #[source] io::Error),
+    #[error("repository {0}: {1}")]
+    Mirror(RepoName, #[source] MirrorError),
+    #[error("repository {0}: {1}")]
+    Trusted(RepoName, String),
+}
+
+impl Gate {
+    /// Opens everything below the data directory, removes what a crash left, and settles what was under way.
+    pub fn open(config: Config, policy: Policy) -> Result<Self, OpenError> {
+        let store = Store::open(&config.data)?;
+        let mut targets = BTreeMap::new();
+        for (name, repo) in &config.repos {
+            targets.insert(name.clone(), open_target(&config, name, repo)?);
+        }
+        let gate = Self { policy: RwLock::new(Arc::new(policy)), store, metrics: Arc::default(), targets, config };
+        gate.note(EventEntry::new("start", Timestamp::now()).detail("policy", gate.policy().digest()));
+        gate.settle_all();
+        Ok(gate)
+    }
+
+    /// The policy of this moment; a push keeps the one it started with.
+    #[must_use]
+    pub fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Swaps the policy as a whole. Pushes under way keep theirs.
+    pub fn replace_policy(&self, policy: Policy) {
+        let new = Arc::new(policy);
+        let mut current = self.policy.write().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *current, Arc::clone(&new));
+        drop(current);
+        tracing::info!(policy.old = old.digest(), policy.new = new.digest(), "the policy was replaced");
+        let event = EventEntry::new("policy-changed", Timestamp::now());
+        self.note(event.detail("old", old.digest()).detail("new", new.digest()));
+    }
+
+    /// Records an event. It does not stop the gate if that fails: what counts is recorded with each push or refused.
+    pub fn note(&self, event: EventEntry) {
+        if let Err(error) = self.store.note(&event) {
+            tracing::error!(%error, event = event.event, "an event cannot be recorded");
+        }
+    }
+
+    /// Serves `git-receive-pack '<repo>'`; blocking. Returns the exit status for the client.
+    pub fn receive_pack(
+        &self,
+        session: &Session,
+        repo: &RepoName,
+        version: ProtocolVersion,
+        input: &mut (dyn Read + Send),
+        output: &mut (dyn Write + Send),
+    ) -> u32 {
+        let Some(target) = self.targets.get(repo) else { return refuse(output, "no such repository") };
+        let policy = self.policy();
+        let (store, limits) = (&self.store, &self.config.limits);
+        let push =
+            Push { id: PushId::generate(), target, session, policy: &policy, store, limits, metrics: &self.metrics };
+        let status = push.serve(version, input, output);
+        if let Base::Mirror(mirror) = &target.base
+            && let Err(error) = mirror.maintain()
+        {
+            tracing::warn!(%repo, %error, "the mirror cannot be maintained");
+        }
+        status
+    }
+
+    /// Serves `git-upload-pack '<repo>'`; blocking. Returns the exit status for the client.
+    pub fn upload_pack(
+        &self,
+        session: &Session,
+        repo: &RepoName,
+        version: ProtocolVersion,
+        input: &mut (dyn Read + Send),
+        output: &mut (dyn Write + Send),
+    ) -> u32 {
+        let (Some(target), Some(settings)) = (self.targets.get(repo), self.config.repos.get(repo)) else {
+            return refuse(output, "no such repository");
+        };
+        let Base::Mirror(mirror) = &target.base else {
+            return refuse(output, "this repository is not served for fetching");
+        };
+        let limits = &self.config.limits;
+        if let Err(error) = mirror.refresh(&target.upstream, limits) {
+            tracing::warn!(%repo, %error, "the upstream cannot be asked for a fetch");
+            if !may_serve_stale(mirror, settings.stale_fetch) {
+                return refuse(output, "the upstream cannot be reached, and old data is not served; try again later");
+            }
+        }
+        let policy = self.policy();
+        let visible = |name: &RefName| policy.may_read(&session.principal, repo, name, Timestamp::now());
+        let protocol = match version {
+            ProtocolVersion::V0 => FetchProtocol::V0,
+            ProtocolVersion::V1 => FetchProtocol::V1,
+            ProtocolVersion::V2 => FetchProtocol::V2,
+        };
+        match upload_pack::serve(mirror, &visible, protocol, input, output, limits) {
+            Ok(()) => 0,
+            Err(error) => {
+                tracing::warn!(%repo, %error, "a fetch failed");
+                128
+            }
+        }
+    }
+}
+
+fn open_target(config: &Config, name: &RepoName, repo: &Repo) -> Result<Target, OpenError> {
+    let dir = config.data.join("mirrors").join(format!("{name}.git"));
+    let mirror = Mirror::open_or_create(&dir).map_err(|error| OpenError::Mirror(name.clone(), error))?;
+    let incoming = dir.join("incoming");
+    let directory = |error| OpenError::Directory(incoming.clone(), error);
+    std::fs::create_dir_all(&incoming).map_err(directory)?;
+    Quarantine::sweep(&incoming).map_err(directory)?;
+    let trusted = match &repo.trusted {
+        None => None,
+        Some(list) => Some(PatternList::of_refs(list).map_err(|why| OpenError::Trusted(name.clone(), why))?),
+    };
+    Ok(Target { name: name.clone(), upstream: repo.upstream.clone(), trusted, incoming, base: Base::Mirror(mirror) })
+}
+
+fn may_serve_stale(mirror: &Mirror, setting: StaleFetch) -> bool {
+    match setting {
+        StaleFetch::Refuse => false,
+        StaleFetch::Serve { age_max } => {
+            mirror.refreshed_at().and_then(|at| at.elapsed().ok()).is_some_and(|age| age <= age_max)
+        }
+    }
+}
+
+/// Tells a client that there is nothing to talk about. `git` prints it as `fatal: remote error: …`.
+fn refuse(output: &mut (dyn Write + Send), reason: &str) -> u32 {
+    // If the client is gone there is nobody to tell.
+    let _ = pkt_line::write(output, format!("ERR refgate: {reason}\n").as_bytes()).and_then(|()| output.flush());
+    128
+}

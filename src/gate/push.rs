@@ -1,0 +1,374 @@
+//! One push, from the advertisement to the report: the story of ARCHITECTURE.md in its order.
+
+use crate::forward::{Connection, ForwardError, Outcome, RefOutcome, Rejection, Source};
+use crate::gate::fault::{Blame, Fault};
+use crate::gate::judge::{MOVED, Push, moved};
+use crate::gate::target::Base;
+use crate::gate::watch::{EndOnDrop, Watch};
+use crate::gate::{ProtocolVersion, records};
+use crate::model::{Effect, Finding, ObjectId, Place, PushFacts, RefName, RefUpdate, UpdateKind};
+use crate::policy::{Approval, Decision, Judgement};
+use crate::receive::{self, Message, Quarantine, Received, Reply, Retry, Verdict};
+use crate::wire::advertisement;
+use crate::wire::command::{self, CommandError, Request};
+use crate::wire::pkt_line;
+use crate::wire::report::{Options, Report, Status};
+use bstr::BString;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::time::{Duration, Instant};
+
+/// What refgate's receive-pack can do (gitprotocol-capabilities).
+const CAPABILITIES: &str = concat!(
+    "report-status report-status-v2 delete-refs side-band-64k quiet atomic ofs-delta push-options object-format=sha1 ",
+    "agent=refgate/",
+    env!("CARGO_PKG_VERSION")
+);
+
+const INPUT_BUFFER_BYTES: usize = 128 * 1024;
+
+/// How long the upstream's refs, as read at the beginning, are taken as read.
+const REFS_AGE_MAX: Duration = Duration::from_secs(10);
+
+/// A conversation that ended before its commands were understood. There is no push yet, so nothing is recorded.
+#[derive(Debug, thiserror::Error)]
+enum Unheard {
+    #[error("the client went away: {0}")]
+    Client(#[source] io::Error),
+    #[error("{0}")]
+    Commands(#[from] CommandError),
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// The upstream at one moment, and the connection the push will go over.
+struct Snapshot<'a> {
+    connection: Connection<'a>,
+    refs: Vec<(RefName, ObjectId)>,
+    taken: Instant,
+}
+
+/// Everything the client sent, checked as far as objects go.
+struct Pushed {
+    request: Request,
+    options: Vec<BString>,
+    quarantine: Quarantine,
+    received: Received,
+}
+
+impl Push<'_> {
+    /// Serves one receive-pack conversation. Returns the exit status for the client.
+    pub fn serve(
+        &self,
+        version: ProtocolVersion,
+        input: &mut (dyn Read + Send),
+        output: &mut (dyn Write + Send),
+    ) -> u32 {
+        // What is read ahead and not part of this conversation is nobody's: the connection ends with it.
+        let input = &mut BufReader::with_capacity(INPUT_BUFFER_BYTES, input);
+        let span = tracing::info_span!("push", push.id = %self.id, repo = %self.target.name, principal = %self.session.principal.name);
+        let _entered = span.enter();
+        let Err(error) = self.converse(version, input, output) else { return 0 };
+        let told = match &error {
+            Unheard::Client(_) => None,
+            Unheard::Commands(error) => Some(error.to_string()),
+            Unheard::Fault(fault) => Some(fault.finding().message),
+        };
+        tracing::warn!(%error, "a push ended before its commands were understood");
+        if let Some(reason) = told {
+            // If the client is gone there is nobody to tell.
+            let line = format!("ERR refgate: {reason} (push {})\n", self.id);
+            let _ = pkt_line::write(output, line.as_bytes()).and_then(|()| output.flush());
+        }
+        128
+    }
+
+    fn converse(
+        &self,
+        version: ProtocolVersion,
+        input: &mut dyn BufRead,
+        output: &mut (dyn Write + Send),
+    ) -> Result<(), Unheard> {
+        let snapshot = self.snapshot()?;
+        let visible = snapshot.refs.iter().filter(|(name, _)| self.may_read(name)).map(|(name, id)| (name, id));
+        let version_1 = version == ProtocolVersion::V1;
+        advertisement::encode(output, version_1, visible, CAPABILITIES).map_err(Unheard::Client)?;
+        let request = command::read_request(input, self.limits.ref_updates_max)?;
+        if request.updates.is_empty() {
+            return Ok(());
+        }
+        let watch = Watch::default();
+        let reply = Reply::new(output, request.capabilities.clone(), &request.updates);
+        std::thread::scope(|scope| {
+            scope.spawn(|| watch.run(&reply));
+            let _end = EndOnDrop(&watch);
+            if let Err((fault, updates)) = self.take_in(snapshot, request, input, &reply, &watch) {
+                self.abort(&updates, &fault, &reply);
+            }
+        });
+        Ok(())
+    }
+
+    /// Asks the upstream for its refs and brings the mirror in step.
+    fn snapshot(&self) -> Result<Snapshot<'_>, Fault> {
+        let failed = |error: ForwardError| Fault::Upstream(error.into());
+        let connection = Connection::open(&self.target.upstream, self.limits).map_err(failed)?;
+        let refs = connection.refs().to_vec();
+        self.target.sync(&refs, self.limits)?;
+        Ok(Snapshot { connection, refs, taken: Instant::now() })
+    }
+
+    /// From the commands to the report. An error means that there was no decision.
+    fn take_in(
+        &self,
+        snapshot: Snapshot<'_>,
+        request: Request,
+        input: &mut dyn BufRead,
+        reply: &Reply<'_>,
+        watch: &Watch,
+    ) -> Result<(), (Fault, Vec<RefUpdate>)> {
+        let updates = request.updates.clone();
+        let judged = self.receive(request, input, watch).and_then(|pushed| self.decide_on(snapshot, pushed, watch));
+        let (snapshot, pushed, facts, judgement) = judged.map_err(|fault| (fault, updates))?;
+        match &judgement.decision {
+            Decision::Accept(approval) => self.forward(approval, snapshot, pushed, &facts, &judgement, reply, watch),
+            Decision::Hold => {
+                self.answer(Verdict::Held, retry_after(&judgement), &pushed.request.updates, &judgement, reply)
+            }
+            Decision::Refuse => {
+                self.answer(Verdict::Refused, retry_after(&judgement), &pushed.request.updates, &judgement, reply)
+            }
+        }
+        Ok(())
+    }
+
+    /// Push options and the pack, into the quarantine.
+    fn receive(&self, request: Request, input: &mut dyn BufRead, watch: &Watch) -> Result<Pushed, Fault> {
+        watch.stage("receiving objects", self.limits.receive_time_max);
+        let mut options = Vec::new();
+        if request.capabilities.push_options {
+            let limits = self.limits;
+            options = command::read_push_options(input, limits.push_options_max, limits.push_option_bytes_max)?;
+        }
+        let mut quarantine = Quarantine::create(&self.target.incoming)?;
+        let mut received = Received::default();
+        if request.updates.iter().any(|update| update.new.is_some()) {
+            let progress = |progress: receive::Progress| watch.tell(progress.to_string());
+            let base = self.target.objects();
+            received = receive::unpack(input, &mut quarantine, base, self.limits, &progress, &watch.stop)?;
+        }
+        Ok(Pushed { request, options, quarantine, received })
+    }
+
+    /// Judges, and makes the decision durable: from here on the push is in the record, whatever happens.
+    fn decide_on<'s>(
+        &'s self,
+        mut snapshot: Snapshot<'s>,
+        pushed: Pushed,
+        watch: &Watch,
+    ) -> Result<(Snapshot<'s>, Pushed, PushFacts, Judgement), Fault> {
+        watch.stage("judging", self.limits.judge_time_max);
+        if snapshot.taken.elapsed() > REFS_AGE_MAX {
+            snapshot = self.snapshot()?;
+        }
+        let new = pushed.quarantine.store()?;
+        let updates = &pushed.request.updates;
+        let (facts, judgement) = self.judge(updates, &snapshot.refs, Some(&new), &pushed.received, &watch.stop)?;
+        let entry =
+            records::decision(self, &pushed.request, &pushed.received, pushed.options.len(), &facts, &judgement);
+        self.store.decided(&entry)?;
+        tracing::info!(
+            decision = judgement.decision.as_str(),
+            findings = judgement.findings.len(),
+            commits = facts.commits.len(),
+            pack.bytes = facts.pack_bytes,
+            "decided"
+        );
+        Ok((snapshot, pushed, facts, judgement))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the last stage has all that the others made")]
+    fn forward(
+        &self,
+        approval: &Approval,
+        snapshot: Snapshot<'_>,
+        pushed: Pushed,
+        facts: &PushFacts,
+        judgement: &Judgement,
+        reply: &Reply<'_>,
+        watch: &Watch,
+    ) {
+        watch.stage("forwarding to the upstream", self.limits.forward_time_max);
+        let objects_dir = self.target.objects_dir();
+        let source = Source {
+            git_dir: self.target.git_dir(),
+            objects_dir: &objects_dir,
+            objects: self.target.objects(),
+            quarantine: Some(pushed.quarantine.objects_dir()),
+            pack: pushed.quarantine.pack_path(),
+        };
+        // Push options go on only to the very repository the client meant; another upstream's are not for agents to set.
+        let options = if matches!(self.target.base, Base::Own { .. }) { &pushed.options[..] } else { &[] };
+        let mut relay = |text: &[u8]| self.target.relay(reply, text);
+        let outcomes = match snapshot.connection.push(approval, source, options, &mut relay) {
+            Ok(outcomes) => outcomes,
+            Err(error) => {
+                tracing::warn!(%error, "the push could not be sent to the upstream");
+                not_sent(approval.updates(), &error)
+            }
+        };
+        if let Err(error) = self.store.settled(&records::outcome(self, approval.updates(), &outcomes)) {
+            // The decision stands without an outcome: it is settled against the upstream at the next start.
+            tracing::error!(%error, "the outcome cannot be recorded");
+        }
+        self.answer_outcomes(&outcomes, &pushed.request.updates, judgement, reply);
+        if outcomes.iter().any(|o| matches!(o.outcome, Outcome::Ok(_))) {
+            let kinds: Vec<(RefUpdate, UpdateKind)> =
+                facts.updates.iter().map(|u| (u.update.clone(), u.kind)).collect();
+            self.target.keep(pushed.quarantine, &kinds);
+        }
+    }
+
+    /// Tells the client what the upstream said of each ref.
+    fn answer_outcomes(
+        &self,
+        outcomes: &[RefOutcome],
+        updates: &[RefUpdate],
+        judgement: &Judgement,
+        reply: &Reply<'_>,
+    ) {
+        let mut findings: Vec<Finding> = outcomes.iter().filter_map(outcome_finding).collect();
+        let verdict = match outcomes.iter().map(|o| &o.outcome).max_by_key(|outcome| match outcome {
+            Outcome::Ok(_) => 0,
+            Outcome::Rejected { .. } => 1,
+            Outcome::Unknown => 2,
+        }) {
+            Some(Outcome::Unknown) => Verdict::Unclear,
+            Some(Outcome::Rejected { .. }) => Verdict::NotTaken,
+            Some(Outcome::Ok(_)) | None => Verdict::Accepted,
+        };
+        let retry = match verdict {
+            Verdict::Accepted => Retry::No,
+            _ if findings.iter().any(|f| f.rule == MOVED) => Retry::AfterFetch,
+            _ => Retry::Later,
+        };
+        tracing::info!(outcome = ?verdict, "forwarded");
+        findings.extend(judgement.findings.iter().cloned());
+        self.say(verdict, retry, updates, &findings, judgement.more_findings, reply);
+        let refs = outcomes.iter().map(|o| (o.name.clone(), self.status(&o.outcome, reply))).collect();
+        sent(reply.report(&Report { unpack: Ok(()), refs }));
+    }
+
+    fn status(&self, outcome: &Outcome, _reply: &Reply<'_>) -> Status {
+        match outcome {
+            Outcome::Ok(options) => {
+                let options: &[Options] = options;
+                Status::Ok(options.to_vec())
+            }
+            Outcome::Rejected { class: Rejection::Moved, .. } => Status::Rejected("fetch first".into()),
+            Outcome::Rejected { class: Rejection::OtherMoved, .. } => Status::Rejected("atomic push failed".into()),
+            Outcome::Rejected { class: Rejection::Refused, reason } if !self.target.is_talkative() => {
+                Status::Rejected(reason.as_str().into())
+            }
+            Outcome::Rejected { class: Rejection::Refused, .. } => {
+                Status::Rejected("refgate: the upstream refused it".into())
+            }
+            Outcome::Unknown => Status::Rejected("refgate: unclear, fetch to see".into()),
+        }
+    }
+
+    /// Tells the client of a decision that sends nothing upstream.
+    fn answer(&self, verdict: Verdict, retry: Retry, updates: &[RefUpdate], judgement: &Judgement, reply: &Reply<'_>) {
+        self.say(verdict, retry, updates, &judgement.findings, judgement.more_findings, reply);
+        let count = judgement.findings.iter().filter(|f| f.effect > Effect::Warn).count() + judgement.more_findings;
+        let reason = match (&retry, count) {
+            (Retry::AfterFetch, _) => "fetch first".to_owned(),
+            (_, 1) => "refgate: 1 finding".to_owned(),
+            (_, n) => format!("refgate: {n} findings"),
+        };
+        sent(reply.refuse(None, &reason));
+    }
+
+    /// A push that came to no decision: recorded as such, and the client is told why.
+    fn abort(&self, updates: &[RefUpdate], fault: &Fault, reply: &Reply<'_>) {
+        match fault.blame() {
+            Blame::Client => tracing::warn!(error = %fault, "a push came to no decision"),
+            Blame::Upstream | Blame::Ourselves => tracing::error!(error = %fault, "a push came to no decision"),
+        }
+        let finding = fault.finding();
+        if let Err(error) = self.store.aborted(&records::abort(self, updates, fault.cause(), &finding.message)) {
+            tracing::error!(%error, "the end of a push cannot be recorded");
+        }
+        let reason = finding.message.clone();
+        self.say(Verdict::Refused, fault.retry(), updates, &[finding], 0, reply);
+        let unpack = matches!(fault, Fault::Receive(_)).then_some(reason.as_str());
+        sent(reply.refuse(unpack, if unpack.is_some() { "unpacker error" } else { "refgate: 1 finding" }));
+    }
+
+    fn say(
+        &self,
+        verdict: Verdict,
+        retry: Retry,
+        updates: &[RefUpdate],
+        findings: &[Finding],
+        more_findings: usize,
+        reply: &Reply<'_>,
+    ) {
+        let nothing_to_tell = verdict == Verdict::Accepted && findings.is_empty();
+        if nothing_to_tell && (reply.is_quiet() || !self.target.is_talkative()) {
+            return;
+        }
+        let (push, repo) = (self.id, &self.target.name);
+        let message = Message { verdict, retry, push, repo, updates, findings, more_findings };
+        sent(reply.say(&message.render()));
+    }
+}
+
+/// The client may have gone; the record has the decision and the outcome all the same.
+fn sent(result: io::Result<()>) {
+    if let Err(error) = result {
+        tracing::info!(%error, "the client did not hear the end of its push");
+    }
+}
+
+fn retry_after(judgement: &Judgement) -> Retry {
+    let mut strong = judgement.findings.iter().filter(|f| f.effect > Effect::Warn);
+    let first = strong.next();
+    if first.is_some_and(|f| f.rule.starts_with("quota.")) && strong.all(|f| f.rule.starts_with("quota.")) {
+        Retry::Later
+    } else if judgement.findings.iter().any(|f| f.rule == MOVED) {
+        Retry::AfterFetch
+    } else {
+        Retry::AfterFix
+    }
+}
+
+fn not_sent(updates: &[RefUpdate], error: &ForwardError) -> Vec<RefOutcome> {
+    let outcome = Outcome::Rejected { class: Rejection::Refused, reason: error.to_string() };
+    updates.iter().map(|update| RefOutcome { name: update.name.clone(), outcome: outcome.clone() }).collect()
+}
+
+fn outcome_finding(outcome: &RefOutcome) -> Option<Finding> {
+    let name = &outcome.name;
+    let finding = |rule: &str, message: &str, fix: &str| {
+        let place = Place { ref_name: Some(name.clone()), ..Place::default() };
+        let (rule, message, fix) = (rule.to_owned(), message.to_owned(), fix.to_owned());
+        Some(Finding { rule, effect: Effect::Refuse, place, message, fix })
+    };
+    match &outcome.outcome {
+        Outcome::Ok(_) => None,
+        Outcome::Rejected { class: Rejection::Moved, .. } => Some(moved(name)),
+        Outcome::Rejected { class: Rejection::OtherMoved, .. } => {
+            finding("upstream.atomic", "not moved, because another ref of this push was refused", "")
+        }
+        Outcome::Rejected { class: Rejection::Refused, .. } => finding(
+            "upstream.refused",
+            "the policy accepts it, but the upstream refused it (a protection or hook there)",
+            "ask the operator with the push id",
+        ),
+        Outcome::Unknown => finding(
+            "upstream.unclear",
+            "the upstream did not say whether it took this",
+            "git fetch origin, and look before you push again",
+        ),
+    }
+}

@@ -1,0 +1,53 @@
+//! After a crash: pushes that were accepted and have no outcome are settled by what the upstream's refs hold now.
+
+use crate::forward::{self, Settled};
+use crate::gate::Gate;
+use crate::record::{DecisionEntry, EventEntry, Holds, OutcomeEntry, RefOutcome, RefResult, UpdateEntry};
+use jiff::Timestamp;
+
+impl Gate {
+    /// Settles everything that is waiting. What cannot be settled because the upstream cannot be asked stays waiting.
+    pub fn settle_all(&self) {
+        match self.store.unsettled() {
+            Ok(waiting) => waiting.iter().for_each(|entry| self.settle(entry)),
+            Err(error) => tracing::error!(%error, "pushes under way at the last stop cannot be read"),
+        }
+    }
+
+    fn settle(&self, entry: &DecisionEntry) {
+        let Some(target) = self.targets.get(&entry.repo) else {
+            tracing::warn!(push.id = %entry.push, repo = %entry.repo, "a push cannot be settled: its repository is not set up");
+            return;
+        };
+        let updates: Vec<_> = entry.updates.iter().map(UpdateEntry::to_update).collect();
+        let settled = match forward::settle(&target.upstream, &updates, &self.config.limits) {
+            Ok(settled) => settled,
+            Err(error) => {
+                tracing::error!(push.id = %entry.push, %error, "a push cannot be settled: the upstream cannot be asked");
+                return;
+            }
+        };
+        let refs = entry.updates.iter().zip(&settled).map(|(update, settled)| outcome(update, *settled)).collect();
+        let (push, repo, principal) = (entry.push, entry.repo.clone(), entry.principal.clone());
+        let outcome = OutcomeEntry { push, time: Timestamp::now(), repo, principal, refs };
+        match self.store.settled(&outcome) {
+            Ok(_) => {
+                tracing::info!(push.id = %entry.push, "settled a push that was under way at the last stop");
+                let event = EventEntry { push: Some(push), ..EventEntry::new("settled-at-restart", Timestamp::now()) };
+                self.note(event);
+            }
+            Err(error) => tracing::error!(push.id = %entry.push, %error, "a settled push cannot be recorded"),
+        }
+    }
+}
+
+fn outcome(update: &UpdateEntry, settled: Settled) -> RefOutcome {
+    let object = |id: Option<crate::model::ObjectId>| id.map_or(Holds::Nothing, Holds::Object);
+    let (result, holds) = match settled {
+        Settled::Landed => (RefResult::Forwarded, object(update.new)),
+        Settled::NotLanded => (RefResult::Rejected, object(update.old)),
+        Settled::Unknown => (RefResult::Unknown, Holds::Unknown),
+    };
+    let reason = if settled == Settled::NotLanded { "the gate stopped before it was sent" } else { "" };
+    RefOutcome { name: update.name.clone(), result, reason: reason.into(), holds }
+}

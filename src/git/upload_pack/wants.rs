@@ -1,0 +1,128 @@
+//! What a protocol v2 client may ask for by object id.
+//!
+//! A want for a visible ref's tip passes at once. Any other (a partial clone that fetches what it left out, or a
+//! guess) passes unless the object is reachable only from refs this principal may not see: other branches, and tips
+//! that a push dropped. Those are listed by git when the first such want comes.
+
+use crate::git::command::GitCommand;
+use crate::git::mirror::{Mirror, MirrorError, RefMap};
+use crate::model::{Limits, ObjectId};
+use crate::wire::pkt_line::{self, Packet, PacketError};
+use std::collections::HashSet;
+use std::io::{self, Read, Write};
+use std::process::ChildStdin;
+
+/// Why a client is no longer listened to.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Input(io::Error),
+    Malformed,
+    NotVisible,
+}
+
+pub(super) struct Wants<'a> {
+    mirror: &'a Mirror,
+    visible: RefMap,
+    tips: HashSet<ObjectId>,
+    hidden: Option<Hidden>,
+    limits: &'a Limits,
+}
+
+enum Hidden {
+    /// Everything in the mirror may be seen.
+    Nothing,
+    Objects(HashSet<ObjectId>),
+}
+
+/// The most that git may list of hidden objects: about five million.
+const LIST_BYTES_MAX: u64 = 200 * 1024 * 1024;
+
+impl<'a> Wants<'a> {
+    pub fn new(mirror: &'a Mirror, visible: RefMap, limits: &'a Limits) -> Self {
+        let tips = visible.values().copied().collect();
+        Self { mirror, visible, tips, hidden: None, limits }
+    }
+
+    /// Copies requests to upload-pack, packet by packet, up to a want that is refused.
+    pub fn copy(&mut self, input: &mut (dyn Read + Send), mut stdin: ChildStdin) -> Result<(), Stop> {
+        let mut request = Vec::new();
+        loop {
+            let packet = match pkt_line::read(input) {
+                Ok(Some(packet)) => packet,
+                Ok(None) => return Ok(()),
+                Err(PacketError::Io(e)) => return Err(Stop::Input(e)),
+                Err(PacketError::Truncated | PacketError::Length) => return Err(Stop::Malformed),
+            };
+            let ends = self.pass(packet, &mut request)?;
+            if (ends || request.len() >= super::BUFFER_BYTES) && !send(&mut stdin, &mut request) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Appends a packet to what goes on to upload-pack; `true` where a request ends.
+    fn pass(&mut self, packet: Packet, request: &mut Vec<u8>) -> Result<bool, Stop> {
+        match packet {
+            Packet::Flush => request.extend_from_slice(b"0000"),
+            Packet::Delimiter => request.extend_from_slice(b"0001"),
+            Packet::ResponseEnd => request.extend_from_slice(b"0002"),
+            Packet::Data(line) => {
+                self.check(&line)?;
+                pkt_line::write(request, &line).map_err(|_| Stop::Malformed)?;
+                return Ok(false);
+            }
+        }
+        Ok(request.ends_with(b"0000"))
+    }
+
+    fn check(&mut self, line: &[u8]) -> Result<(), Stop> {
+        if line.starts_with(b"want-ref ") {
+            // Not offered; a ref's name would have to be checked instead.
+            return Err(Stop::NotVisible);
+        }
+        let Some(hex) = line.strip_prefix(b"want ") else { return Ok(()) };
+        // git reads 40 digits and looks at nothing behind them.
+        let id = hex.get(..40).and_then(|hex| ObjectId::from_hex(hex).ok()).ok_or(Stop::Malformed)?;
+        if self.tips.contains(&id) { Ok(()) } else { self.check_reachable(id) }
+    }
+
+    fn check_reachable(&mut self, id: ObjectId) -> Result<(), Stop> {
+        if self.hidden.is_none() {
+            let hidden = self.list_hidden().map_err(|e| {
+                tracing::warn!(error = %e, "cannot list hidden objects");
+                Stop::NotVisible
+            })?;
+            self.hidden = Some(hidden);
+        }
+        match &self.hidden {
+            Some(Hidden::Nothing) => Ok(()),
+            Some(Hidden::Objects(objects)) if !objects.contains(&id) => Ok(()),
+            Some(Hidden::Objects(_)) | None => Err(Stop::NotVisible),
+        }
+    }
+
+    fn list_hidden(&self) -> Result<Hidden, MirrorError> {
+        let refs = self.mirror.refs();
+        let hidden = refs.iter().filter(|(name, _)| !self.visible.contains_key(*name)).map(|(_, id)| *id);
+        let mut tips: HashSet<ObjectId> = hidden.chain(self.mirror.undo_refs()?.into_values()).collect();
+        tips.retain(|id| !self.tips.contains(id));
+        if tips.is_empty() {
+            return Ok(Hidden::Nothing);
+        }
+        let mut command = GitCommand::git("rev-list").map_err(MirrorError::Maintain)?;
+        command.git_dir(self.mirror.dir()).args(["--objects", "--no-object-names", "--stdin"]);
+        let mut input = Vec::new();
+        tips.iter().for_each(|id| input.extend_from_slice(format!("{id}\n").as_bytes()));
+        self.tips.iter().for_each(|id| input.extend_from_slice(format!("^{id}\n").as_bytes()));
+        let list = command.run(&input, self.limits.idle_time_max, LIST_BYTES_MAX).map_err(MirrorError::Maintain)?;
+        let ids = list.split(|b| *b == b'\n').filter_map(|hex| ObjectId::from_hex(hex).ok());
+        Ok(Hidden::Objects(ids.chain(tips).collect()))
+    }
+}
+
+/// `false` if upload-pack has ended: its status tells why.
+fn send(stdin: &mut ChildStdin, request: &mut Vec<u8>) -> bool {
+    let sent = stdin.write_all(request).and_then(|()| stdin.flush()).is_ok();
+    request.clear();
+    sent
+}

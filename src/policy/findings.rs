@@ -1,0 +1,241 @@
+//! Collects findings: one for a rule and a path however many commits it is in, the strongest kept, the rest counted.
+
+use crate::model::{Change, CommitFacts, Direction, Effect, Escaped, Finding, ObjectId, Place, RefName, UpdateFacts};
+use crate::policy::pattern::Subject;
+use bstr::{BString, ByteSlice};
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// A change as rules look at it.
+#[derive(Debug)]
+pub struct ChangeView<'a> {
+    pub commit: &'a CommitFacts,
+    pub change: &'a Change,
+    pub path: Subject<'a>,
+    /// Whether a ref of this push ends at the commit, so that amending is enough.
+    pub is_tip: bool,
+}
+
+/// What speaks: a rule of the policy or a check that is always on.
+#[derive(Debug, Clone, Copy)]
+pub struct Voice<'a> {
+    pub id: &'a str,
+    pub effect: Effect,
+    /// The admin's own words instead of ours.
+    pub message: Option<&'a str>,
+    pub fix: Option<&'a str>,
+}
+
+impl<'a> Voice<'a> {
+    /// A check that no policy can switch off.
+    #[must_use]
+    pub fn always(id: &'a str) -> Self {
+        Self { id, effect: Effect::Refuse, message: None, fix: None }
+    }
+}
+
+/// What the pusher can do.
+#[derive(Debug, Clone)]
+pub enum Fix {
+    Text(String),
+    /// Take the change out of the commits it is in.
+    Undo,
+    /// Ask a person: nothing the pusher can do alone.
+    Ask,
+}
+
+/// All findings of one push so far.
+#[derive(Debug)]
+pub struct Findings {
+    max: usize,
+    /// By effect, weakest first; at most `max` of each.
+    stored: [Vec<Stored>; 3],
+    index: HashMap<Key, usize>,
+    /// Keys of what is only counted. A collision makes the count one too small, no finding weaker.
+    counted: HashSet<u64>,
+    strongest: Option<Effect>,
+}
+
+/// What counts as the same finding again. A finding of an earlier stage is only the same if all of it is.
+type Key = (String, Effect, Option<RefName>, Option<BString>, Option<Whole>);
+type Whole = (String, Option<ObjectId>, Option<u32>);
+
+#[derive(Debug)]
+struct Stored {
+    finding: Finding,
+    undo: Option<Undo>,
+    /// Further commits with the same finding.
+    others: usize,
+    last_commit: Option<ObjectId>,
+}
+
+/// What is needed to say how a change is taken out.
+#[derive(Debug, Clone)]
+struct Undo {
+    path: BString,
+    direction: Direction,
+    commit: ObjectId,
+    parents: Vec<ObjectId>,
+    /// First parent of the oldest commit with this finding.
+    base: Option<ObjectId>,
+    is_tip: bool,
+}
+
+impl Findings {
+    #[must_use]
+    pub fn new(max: usize) -> Self {
+        Self { max, stored: Default::default(), index: HashMap::new(), counted: HashSet::new(), strongest: None }
+    }
+
+    #[must_use]
+    pub fn strongest(&self) -> Option<Effect> {
+        self.strongest
+    }
+
+    /// Takes in a finding that is complete.
+    pub fn add(&mut self, finding: Finding) {
+        let commit = finding.place.commit;
+        let whole = Some((finding.message.clone(), commit, finding.place.line));
+        self.store(finding, whole, commit, None);
+    }
+
+    /// About a changed entry.
+    pub fn change(&mut self, voice: Voice<'_>, view: &ChangeView<'_>, message: String, fix: Fix) {
+        let (commit, change) = (view.commit, view.change);
+        let mut message = voice.message.map_or(message, str::to_owned);
+        if commit.direction == Direction::Dropped {
+            message.push_str("; dropped by this rewind");
+        }
+        let path = change.path.clone();
+        let place = Place { commit: Some(commit.id), path: Some(path.clone()), ..Place::default() };
+        let undo = matches!((&fix, voice.fix), (Fix::Undo, None)).then(|| Undo {
+            path,
+            direction: commit.direction,
+            commit: commit.id,
+            parents: commit.parents.clone(),
+            base: commit.parents.first().copied(),
+            is_tip: view.is_tip,
+        });
+        let finding = finding(voice, place, message, fix);
+        self.store(finding, None, Some(commit.id), undo);
+    }
+
+    /// About a commit as a whole.
+    pub fn commit(&mut self, voice: Voice<'_>, commit: &CommitFacts, message: String, fix: Fix) {
+        let place = Place { commit: Some(commit.id), ..Place::default() };
+        let message = voice.message.map_or(message, str::to_owned);
+        self.store(finding(voice, place, message, fix), None, Some(commit.id), None);
+    }
+
+    /// About a ref update.
+    pub fn update(&mut self, voice: Voice<'_>, update: &UpdateFacts, message: String, fix: Fix) {
+        let place = Place { ref_name: Some(update.update.name.clone()), ..Place::default() };
+        let message = voice.message.map_or(message, str::to_owned);
+        self.store(finding(voice, place, message, fix), None, None, None);
+    }
+
+    /// About the push as a whole.
+    pub fn push(&mut self, voice: Voice<'_>, message: String, fix: Fix) {
+        let message = voice.message.map_or(message, str::to_owned);
+        self.store(finding(voice, Place::default(), message, fix), None, None, None);
+    }
+
+    fn store(&mut self, finding: Finding, whole: Option<Whole>, commit: Option<ObjectId>, undo: Option<Undo>) {
+        self.strongest = self.strongest.max(Some(finding.effect));
+        let place = &finding.place;
+        let key: Key = (finding.rule.clone(), finding.effect, place.ref_name.clone(), place.path.clone(), whole);
+        let list = &mut self.stored[finding.effect as usize];
+        if let Some(stored) = self.index.get(&key).and_then(|i| list.get_mut(*i)) {
+            if stored.last_commit != commit {
+                stored.others += 1;
+                stored.last_commit = commit;
+                if let (Some(first), Some(this)) = (&mut stored.undo, undo) {
+                    first.base = this.base;
+                }
+            }
+            return;
+        }
+        if list.len() >= self.max {
+            let mut hasher = DefaultHasher::new();
+            key.hash(&mut hasher);
+            self.counted.insert(hasher.finish());
+            return;
+        }
+        self.index.insert(key, list.len());
+        list.push(Stored { finding, undo, others: 0, last_commit: commit });
+    }
+
+    /// The findings, strongest first, and how many more there are.
+    #[must_use]
+    pub fn finish(self) -> (Vec<Finding>, usize) {
+        let total = self.index.len() + self.counted.len();
+        let [warn, hold, refuse] = self.stored;
+        let all = refuse.into_iter().chain(hold).chain(warn).take(self.max);
+        let findings: Vec<Finding> = all.map(Stored::finish).collect();
+        let more = total - findings.len();
+        (findings, more)
+    }
+}
+
+fn finding(voice: Voice<'_>, place: Place, message: String, fix: Fix) -> Finding {
+    let fix = match (voice.fix, fix) {
+        (Some(own), _) => own.to_owned(),
+        (None, Fix::Text(text)) => text,
+        (None, Fix::Undo) => String::new(),
+        (None, Fix::Ask) => "ask the people who run this gate".to_owned(),
+    };
+    Finding { rule: voice.id.to_owned(), effect: voice.effect, place, message, fix }
+}
+
+impl Stored {
+    fn finish(self) -> Finding {
+        let mut finding = self.finding;
+        match self.others {
+            0 => {}
+            1 => finding.message.push_str(" (and in 1 other commit)"),
+            n => finding.message.push_str(&format!(" (and in {n} other commits)")),
+        }
+        if let Some(undo) = self.undo {
+            finding.fix = undo.command(self.others);
+        }
+        finding
+    }
+}
+
+impl Undo {
+    fn command(&self, others: usize) -> String {
+        let short = |id: &ObjectId| id.to_hex_with_len(10).to_string();
+        if self.direction == Direction::Dropped {
+            return format!("keep {}: git pull --rebase, then push again without --force", short(&self.commit));
+        }
+        let base = self.base.as_ref().map_or("--root".to_owned(), short);
+        let path = shell_path(&self.path);
+        let amend = match (self.parents.as_slice(), &path) {
+            ([], Some(path)) => format!("git rm --cached -- {path} && git commit --amend --no-edit"),
+            ([parent], Some(path)) => {
+                format!("git restore -SW -s {} -- {path} && git commit --amend --no-edit", short(parent))
+            }
+            ([first, second], _) => format!("git reset --hard {} && git merge {}", short(first), short(second)),
+            _ => "take the change out and git commit --amend --no-edit".to_owned(),
+        };
+        if self.is_tip && others == 0 {
+            return amend;
+        }
+        let edit = if others == 0 { short(&self.commit) } else { "each commit that touches it".to_owned() };
+        format!("git rebase -i {base}, edit {edit}: {amend}; git rebase --continue, push again")
+    }
+}
+
+/// A path as one word for a shell, read literally by git; `None` if it cannot be shown.
+fn shell_path(path: &[u8]) -> Option<String> {
+    let text = path.to_str().ok()?;
+    if Escaped(path).to_string() != text {
+        return None;
+    }
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | '@' | '+' | ',' | '=');
+    if text.chars().all(is_plain) {
+        return Some(text.to_owned());
+    }
+    let magic = if text.starts_with(':') || text.contains(['*', '?', '[']) { ":(literal)" } else { "" };
+    Some(format!("'{magic}{}'", text.replace('\'', "'\\''")))
+}

@@ -1,0 +1,258 @@
+//! The rules an admin can write: one file a kind, and what all kinds have in common.
+//!
+//! To add a kind: a new file with its settings, doc text, check and table test, and one line in [`KINDS`].
+
+pub mod always;
+pub mod amount;
+pub mod entry_name;
+pub mod entry_type;
+pub mod path;
+pub mod ref_name;
+pub mod size;
+
+use crate::model::{CommitFacts, Effect, Needs, PushFacts, RefName, RepoName, UpdateFacts, is_invisible};
+use crate::policy::findings::{ChangeView, Findings, Voice};
+use crate::policy::pattern::{PatternOf, Subject, Who};
+use crate::policy::pattern_list::{PatternList, one_or_more};
+use crate::policy::people::{NameList, People};
+use crate::policy::settings::Mode;
+use crate::strict::{Problem, Span, Table, Value, suggest};
+use std::fmt;
+
+/// What a kind of rule looks at. Everything it has nothing to say about is empty.
+pub trait Check: fmt::Debug + Send + Sync {
+    fn update(&self, _update: &UpdateFacts, _who: Who<'_>, _voice: Voice<'_>, _findings: &mut Findings) {}
+
+    fn commit(&self, _commit: &CommitFacts, _voice: Voice<'_>, _findings: &mut Findings) {}
+
+    fn change(&self, _view: &ChangeView<'_>, _who: Who<'_>, _voice: Voice<'_>, _findings: &mut Findings) {}
+
+    /// Once for a push, if any of its ref updates is the rule's.
+    fn push(&self, _facts: &PushFacts, _voice: Voice<'_>, _findings: &mut Findings) {}
+
+    /// Facts without which the check cannot run.
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    /// The paths nobody may change unseen, not even through a link.
+    fn guarded_paths(&self) -> Option<&PatternList> {
+        None
+    }
+
+    /// Why no push at all could pass, if the rule refuses.
+    fn stops_everything(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Patterns of which some may be without effect, for the lint.
+    fn patterns(&self) -> Option<&PatternList> {
+        None
+    }
+}
+
+/// A kind of rule as the list below knows it.
+pub struct RuleKind {
+    pub name: &'static str,
+    pub doc: &'static str,
+    pub read: fn(&mut Table<'_, '_>, &mut Vec<Problem>) -> Option<Box<dyn Check>>,
+}
+
+/// Every kind of rule there is.
+pub const KINDS: &[RuleKind] = &[
+    RuleKind { name: "path", doc: path::DOC, read: path::read },
+    RuleKind { name: "ref-name", doc: ref_name::DOC, read: ref_name::read },
+    RuleKind { name: "entry-type", doc: entry_type::DOC, read: entry_type::read },
+    RuleKind { name: "entry-name", doc: entry_name::DOC, read: entry_name::read },
+    RuleKind { name: "size", doc: size::DOC, read: size::read },
+    RuleKind { name: "amount", doc: amount::DOC, read: amount::read },
+];
+
+/// One `[rule.ID]`.
+#[derive(Debug)]
+pub struct Rule {
+    pub id: String,
+    pub kind: &'static str,
+    pub check: Box<dyn Check>,
+    pub then: Effect,
+    repos: PatternList,
+    refs: PatternList,
+    /// `None`: everybody.
+    principals: Option<NameList>,
+    message: Option<String>,
+    fix: Option<String>,
+    pub approvers: Vec<String>,
+    pub span: Span,
+}
+
+const EFFECTS: [(&str, Effect); 3] = [("warn", Effect::Warn), ("hold", Effect::Hold), ("refuse", Effect::Refuse)];
+
+/// Longest own text of an admin, so that a message stays a line.
+const TEXT_LENGTH_MAX: usize = 300;
+
+impl Rule {
+    pub fn read(
+        id: &str,
+        span: Span,
+        value: Value<'_, '_>,
+        people: &People,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Self> {
+        check_id(id, &span, problems);
+        let mut table = value.table(problems)?;
+        let kind = table.require("kind", problems).and_then(|v| read_kind(v, problems));
+        let then = table.require("then", problems).and_then(|v| v.one_of(&EFFECTS, problems));
+        let repos = scope(&mut table, "repos", PatternOf::Repo, problems);
+        let refs = scope(&mut table, "refs", PatternOf::PushedRef, problems);
+        let principals = table.get("principals").map(|v| NameList::read(v, people, problems).unwrap_or_default());
+        for (name, span) in principals.iter().flat_map(|list| &list.unknown) {
+            problems.push(Problem::new(span.clone(), format!("there is no principal or group `{name}`")));
+        }
+        let message = table.get("message").and_then(|v| read_text(v, problems));
+        let fix = table.get("fix").and_then(|v| read_text(v, problems));
+        let approvers = table.get("approvers").map(|v| (v.span(), read_approvers(v, people, problems)));
+        if let (Some((span, _)), Some(Effect::Warn | Effect::Refuse)) = (&approvers, then) {
+            problems.push(Problem::new(span.clone(), "only a rule with then = \"hold\" has approvers"));
+        }
+        // Without a kind the other keys mean nothing: they are not called unknown.
+        let kind = kind?;
+        let check = (kind.read)(&mut table, problems);
+        table.finish(problems);
+        Some(Self {
+            id: id.to_owned(),
+            kind: kind.name,
+            check: check?,
+            then: then?,
+            repos: repos?,
+            refs: refs?,
+            principals,
+            message,
+            fix,
+            approvers: approvers.map(|(_, names)| names).unwrap_or_default(),
+            span,
+        })
+    }
+
+    #[must_use]
+    pub fn is_in(&self, repo: &RepoName) -> bool {
+        self.repos.forbids(&Subject::name(repo.as_str().as_bytes()), Who::Anyone)
+    }
+
+    /// Whether the rule looks at this ref of this principal. Somebody unknown is looked at by every rule.
+    #[must_use]
+    pub fn applies(&self, principal: Option<usize>, repo: &RepoName, ref_name: &RefName, who: Who<'_>) -> bool {
+        let is_theirs = match (&self.principals, principal) {
+            (Some(list), Some(index)) => list.contains(index),
+            (None, _) | (_, None) => true,
+        };
+        is_theirs && self.is_in(repo) && self.refs.forbids(&Subject::name(ref_name.as_bstr()), who)
+    }
+
+    /// The rule's voice, lowered to a warning if the repository only observes.
+    #[must_use]
+    pub fn voice(&self, mode: Mode) -> Voice<'_> {
+        let effect = match mode {
+            Mode::Enforce => self.then,
+            Mode::Observe => Effect::Warn,
+        };
+        Voice { id: &self.id, effect, message: self.message.as_deref(), fix: self.fix.as_deref() }
+    }
+
+    /// Whether this rule speaks, as loud or louder, wherever the other one does.
+    #[must_use]
+    pub fn shadows(&self, other: &Self) -> bool {
+        let principals = match (&self.principals, &other.principals) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(ours), Some(theirs)) => ours.covers(theirs),
+        };
+        let paths = match (self.check.guarded_paths(), other.check.guarded_paths()) {
+            (Some(ours), Some(theirs)) => ours.covers(theirs),
+            _ => false,
+        };
+        paths
+            && principals
+            && self.then >= other.then
+            && self.repos.covers(&other.repos)
+            && self.refs.covers(&other.refs)
+    }
+
+    #[must_use]
+    pub fn groups(&self) -> impl Iterator<Item = &String> {
+        self.principals.iter().flat_map(|list| &list.groups).chain(&self.approvers)
+    }
+}
+
+/// The id is shown in messages; ids with a `.` are ours.
+fn check_id(id: &str, span: &Span, problems: &mut Vec<Problem>) {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if id.len() > 64 || !id.starts_with(|c: char| c.is_ascii_alphanumeric()) || !id.chars().all(is_plain) {
+        let help = "an id has letters, digits, `-` and `_`, starts with a letter or digit, and has at most 64";
+        problems.push(Problem::new(span.clone(), "not an id for a rule").help(help));
+    }
+}
+
+fn read_kind(value: Value<'_, '_>, problems: &mut Vec<Problem>) -> Option<&'static RuleKind> {
+    let word = value.string(problems)?;
+    let kind = KINDS.iter().find(|kind| kind.name == word);
+    if kind.is_none() {
+        let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+        let problem = Problem::new(value.span(), format!("there is no kind of rule `{}`", word.escape_debug()));
+        problems.push(problem.help(suggest(word, &names)));
+    }
+    kind
+}
+
+/// Where a rule applies; everywhere, if nothing is said.
+fn scope(
+    table: &mut Table<'_, '_>,
+    key: &'static str,
+    of: PatternOf,
+    problems: &mut Vec<Problem>,
+) -> Option<PatternList> {
+    match table.get(key) {
+        Some(value) => PatternList::read(value, of, problems),
+        None => Some(PatternList::fixed(&["**"], of)),
+    }
+}
+
+/// Paths a rule is about: `match`, or all.
+pub fn read_match(table: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> Option<PatternList> {
+    scope(table, "match", PatternOf::Path, problems)
+}
+
+fn read_text(value: Value<'_, '_>, problems: &mut Vec<Problem>) -> Option<String> {
+    let text = value.string(problems)?;
+    if text.is_empty() || text.len() > TEXT_LENGTH_MAX || text.chars().any(|c| c.is_control() || is_invisible(c)) {
+        let help = format!("write one line of at most {TEXT_LENGTH_MAX} bytes, of visible characters");
+        problems.push(Problem::new(value.span(), "not a text for a message").help(help));
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn read_approvers(value: Value<'_, '_>, people: &People, problems: &mut Vec<Problem>) -> Vec<String> {
+    let names = one_or_more(value, problems).unwrap_or_default();
+    for (name, span) in &names {
+        if *name == "CODEOWNERS" {
+            problems.push(Problem::new(span.clone(), "approvers from CODEOWNERS are not available yet"));
+        } else if !people.groups().contains_key(*name) && !people.is_human(name) {
+            let problem = Problem::new(span.clone(), format!("there is no group or human `{}`", name.escape_debug()));
+            problems.push(problem.help("approvers are groups of [group] or humans of [human.NAME]"));
+        }
+    }
+    names.into_iter().map(|(name, _)| name.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_doc_text_that_names_it() {
+        for kind in KINDS {
+            assert!(kind.doc.contains(&format!("kind = \"{}\"", kind.name)), "{} has no doc text", kind.name);
+            assert!(kind.doc.len() > 100, "{} has hardly any doc text", kind.name);
+        }
+    }
+}

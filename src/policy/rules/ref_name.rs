@@ -1,0 +1,57 @@
+//! `ref-name`: how refs may be called.
+
+use crate::model::{UpdateFacts, UpdateKind};
+use crate::policy::findings::{Findings, Fix, Voice};
+use crate::policy::pattern::{PatternOf, Subject, Who};
+use crate::policy::pattern_list::PatternList;
+use crate::policy::rules::Check;
+use crate::strict::{Problem, Table};
+
+pub const DOC: &str = r#"kind = "ref-name"
+Speaks of refs that are created, updated or rewound under a name that matches, or that does not match what it must.
+    match      = ["refs/heads/release/**"]
+    must_match = ["refs/heads/agent/{principal}/**", "refs/tags/v*"]
+At least one of the two. `match` counts in any spelling, `must_match` byte for byte. Deleting is never spoken of."#;
+
+#[derive(Debug)]
+struct NameOfRef {
+    forbidden: Option<PatternList>,
+    required: Option<PatternList>,
+}
+
+pub fn read(table: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> Option<Box<dyn Check>> {
+    let (forbidden, required) = (table.get("match"), table.get("must_match"));
+    if forbidden.is_none() && required.is_none() {
+        let problem = Problem::new(table.span.clone(), "one of the keys `match` and `must_match` is missing here");
+        problems.push(problem);
+        return None;
+    }
+    let (had_forbidden, had_required) = (forbidden.is_some(), required.is_some());
+    let forbidden = forbidden.and_then(|v| PatternList::read(v, PatternOf::PushedRef, problems));
+    let required = required.and_then(|v| PatternList::read(v, PatternOf::PushedRef, problems));
+    let is_whole = forbidden.is_some() == had_forbidden && required.is_some() == had_required;
+    is_whole.then(|| Box::new(NameOfRef { forbidden, required }) as Box<dyn Check>)
+}
+
+impl Check for NameOfRef {
+    fn update(&self, update: &UpdateFacts, who: Who<'_>, voice: Voice<'_>, findings: &mut Findings) {
+        if update.kind == UpdateKind::Delete {
+            return;
+        }
+        let name = Subject::name(update.update.name.as_bstr());
+        let is_forbidden = self.forbidden.as_ref().is_some_and(|list| list.forbids(&name, who));
+        let is_missed = self.required.as_ref().is_some_and(|list| !list.allows(&name, who));
+        if is_forbidden || is_missed {
+            let fix = Fix::Text("push to a ref of another name: git push origin HEAD:refs/heads/…".to_owned());
+            findings.update(voice, update, "this ref may not be pushed under this name".to_owned(), fix);
+        }
+    }
+
+    fn stops_everything(&self) -> Option<&'static str> {
+        let all = self.forbidden.as_ref().is_some_and(|list| {
+            list.is_everything()
+                || list.covers(&PatternList::fixed(&["refs/heads/**", "refs/tags/**"], PatternOf::AnyRef))
+        });
+        all.then_some("every ref matches it")
+    }
+}

@@ -1,0 +1,56 @@
+//! `size`: how big a file may be.
+
+use crate::model::Effect;
+use crate::policy::findings::{ChangeView, Findings, Fix, Voice};
+use crate::policy::pattern::Who;
+use crate::policy::pattern_list::PatternList;
+use crate::policy::rules::{Check, read_match};
+use crate::strict::{Problem, Table};
+
+pub const DOC: &str = r#"kind = "size"
+Speaks of every new content of a file that is bigger than this, in every commit, also if a later one shrinks it again.
+    bytes_max = "1 MiB"
+    match     = ["**"]      # all paths, if not given
+For a Git LFS pointer the size it states counts, if that is more."#;
+
+#[derive(Debug)]
+struct Size {
+    bytes_max: u64,
+    paths: PatternList,
+}
+
+pub fn read(table: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> Option<Box<dyn Check>> {
+    let paths = read_match(table, problems);
+    let bytes_max = table.require("bytes_max", problems).and_then(|v| v.bytes(problems));
+    Some(Box::new(Size { bytes_max: bytes_max?, paths: paths? }))
+}
+
+impl Check for Size {
+    fn change(&self, view: &ChangeView<'_>, who: Who<'_>, voice: Voice<'_>, findings: &mut Findings) {
+        let change = view.change;
+        let Some(new) = change.new.filter(|new| !new.is_gitlink()) else { return };
+        // A change of the mode alone brings no content.
+        let is_known = change.old.iter().flatten().any(|old| old.id == new.id);
+        if is_known || !self.paths.forbids(&view.path, who) {
+            return;
+        }
+        let Some(size) = change.size else {
+            let voice = Voice { effect: Effect::Refuse, ..voice };
+            findings.change(voice, view, "the size of this file could not be found".to_owned(), Fix::Ask);
+            return;
+        };
+        let size = size.max(change.lfs_size.unwrap_or(0));
+        if size > self.bytes_max {
+            let message = format!("{size} bytes; at most {} may be", self.bytes_max);
+            findings.change(voice, view, message, Fix::Undo);
+        }
+    }
+
+    fn patterns(&self) -> Option<&PatternList> {
+        Some(&self.paths)
+    }
+
+    fn stops_everything(&self) -> Option<&'static str> {
+        (self.bytes_max == 0 && self.paths.is_everything()).then_some("only empty files are not too big for it")
+    }
+}

@@ -1,0 +1,299 @@
+//! What the pusher reads: a dozen lines for a person, and last one JSON line with stable keys for a program.
+//!
+//! Everything that came from the client is escaped here. Paths of the server, raw words of the upstream and rules'
+//! patterns never get here.
+
+use crate::model::{Effect, Escaped, Finding, Place, PushId, RefUpdate, RepoName};
+use serde::Serialize;
+use std::fmt::Write;
+
+/// How a push ended, as its pusher is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Accepted,
+    Held,
+    Refused,
+    /// The policy accepted it; the upstream did not take it.
+    NotTaken,
+    /// The policy accepted it; whether the upstream took it is not known yet.
+    Unclear,
+}
+
+impl Verdict {
+    fn title(self) -> &'static str {
+        match self {
+            Self::Accepted => "ACCEPTED",
+            Self::Held => "NOT ACCEPTED",
+            Self::Refused => "REFUSED",
+            Self::NotTaken => "NOT TAKEN BY THE UPSTREAM",
+            Self::Unclear => "UNCLEAR",
+        }
+    }
+
+    fn consequence(self) -> &'static str {
+        match self {
+            Self::Accepted => "forwarded to the upstream",
+            Self::Held | Self::Refused => "nothing was sent upstream",
+            Self::NotTaken => "nothing was changed upstream",
+            Self::Unclear => "the connection to the upstream broke; fetch to see what it holds",
+        }
+    }
+
+    fn decision(self) -> &'static str {
+        match self {
+            Self::Accepted | Self::NotTaken | Self::Unclear => "accept",
+            Self::Held => "hold",
+            Self::Refused => "refuse",
+        }
+    }
+
+    fn outcome(self) -> &'static str {
+        match self {
+            Self::Accepted => "forwarded",
+            Self::Held | Self::Refused => "not-sent",
+            Self::NotTaken => "not-taken",
+            Self::Unclear => "unknown",
+        }
+    }
+}
+
+/// When pushing again can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// Nothing to do.
+    No,
+    /// After the findings are fixed.
+    AfterFix,
+    /// After `git fetch` and a rebase or merge.
+    AfterFetch,
+    /// The same push, later.
+    Later,
+}
+
+impl Retry {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::AfterFix => "after-fix",
+            Self::AfterFetch => "after-fetch",
+            Self::Later => "later",
+        }
+    }
+}
+
+/// One message.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    pub verdict: Verdict,
+    pub retry: Retry,
+    pub push: PushId,
+    pub repo: &'a RepoName,
+    pub updates: &'a [RefUpdate],
+    pub findings: &'a [Finding],
+    /// Findings that are not in the list.
+    pub more_findings: usize,
+}
+
+/// Findings shown in full, with their fix; the others are in the JSON line.
+const SHOWN_MAX: usize = 4;
+/// Bytes of findings in the JSON line; past that they are counted only.
+const JSON_BYTES_MAX: usize = 48 * 1024;
+
+impl Message<'_> {
+    /// The whole text, every line ended.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        let _ = self.write_lines(&mut text);
+        text.push_str("refgate-json: ");
+        text.push_str(&self.json());
+        text.push('\n');
+        text
+    }
+
+    fn write_lines(&self, text: &mut String) -> std::fmt::Result {
+        let refs = self.refs();
+        writeln!(text, "refgate: {}  {refs} → {}   ({})", self.verdict.title(), self.repo, self.verdict.consequence())?;
+        for (index, finding) in self.findings.iter().take(SHOWN_MAX).enumerate() {
+            let mark = if finding.effect == Effect::Warn { " (warning)" } else { "" };
+            writeln!(
+                text,
+                "  {}. {}{mark}  {}{}",
+                index + 1,
+                finding.rule,
+                shown_place(&finding.place),
+                finding.message
+            )?;
+            if !finding.fix.is_empty() {
+                writeln!(text, "     fix: {}", finding.fix)?;
+            }
+        }
+        let hidden = self.findings.len().saturating_sub(SHOWN_MAX) + self.more_findings;
+        if hidden > 0 {
+            writeln!(text, "  and {hidden} more: see the last line")?;
+        }
+        if self.verdict != Verdict::Accepted {
+            writeln!(text, "  push {}", self.push)?;
+        }
+        Ok(())
+    }
+
+    fn refs(&self) -> String {
+        match self.updates {
+            [] => "no ref".to_owned(),
+            [one] => Escaped(one.name.short()).to_string(),
+            [first, rest @ ..] => format!("{} and {} more", Escaped(first.name.short()), rest.len()),
+        }
+    }
+
+    fn json(&self) -> String {
+        let mut room = JSON_BYTES_MAX;
+        let findings: Vec<JsonFinding> = self
+            .findings
+            .iter()
+            .map(JsonFinding::new)
+            .take_while(|finding| {
+                let length = serde_json::to_string(finding).map_or(usize::MAX, |text| text.len());
+                let fits = length <= room;
+                room = room.saturating_sub(length);
+                fits
+            })
+            .collect();
+        let more = self.findings.len() - findings.len() + self.more_findings;
+        let line = JsonLine {
+            decision: self.verdict.decision(),
+            outcome: self.verdict.outcome(),
+            push: self.push.to_string(),
+            repo: self.repo.as_str(),
+            retry: self.retry.as_str(),
+            findings,
+            more_findings: more,
+        };
+        serde_json::to_string(&line).unwrap_or_default()
+    }
+}
+
+fn shown_place(place: &Place) -> String {
+    let mut shown = String::new();
+    if let Some(path) = &place.path {
+        let _ = write!(shown, "{}", Escaped(path));
+        if let Some(line) = place.line {
+            let _ = write!(shown, ":{line}");
+        }
+        shown.push_str("  ");
+    } else if let Some(name) = &place.ref_name {
+        let _ = write!(shown, "{name}  ");
+    }
+    if let Some(commit) = &place.commit {
+        let _ = write!(shown, "in {}  ", commit.to_hex_with_len(10));
+    }
+    shown
+}
+
+#[derive(Serialize)]
+struct JsonLine<'a> {
+    decision: &'a str,
+    outcome: &'a str,
+    push: String,
+    repo: &'a str,
+    retry: &'a str,
+    findings: Vec<JsonFinding<'a>>,
+    #[serde(skip_serializing_if = "is_zero")]
+    more_findings: usize,
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
+#[derive(Serialize)]
+struct JsonFinding<'a> {
+    rule: &'a str,
+    effect: &'a str,
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    ref_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+    message: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    fix: &'a str,
+}
+
+impl<'a> JsonFinding<'a> {
+    fn new(finding: &'a Finding) -> Self {
+        Self {
+            rule: &finding.rule,
+            effect: finding.effect.as_str(),
+            ref_name: finding.place.ref_name.as_ref().map(ToString::to_string),
+            commit: finding.place.commit.map(|id| id.to_string()),
+            path: finding.place.path.as_ref().map(|path| Escaped(path).to_string()),
+            line: finding.place.line,
+            message: &finding.message,
+            fix: &finding.fix,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::RefName;
+
+    fn finding(n: usize) -> Finding {
+        Finding {
+            rule: format!("rule-{n}"),
+            effect: Effect::Refuse,
+            place: Place { path: Some("a\nb\x1b[31m".into()), line: Some(3), ..Place::default() },
+            message: "is not yours".to_owned(),
+            fix: "git restore".to_owned(),
+        }
+    }
+
+    fn render(findings: &[Finding]) -> String {
+        let name = RefName::parse(b"refs/heads/agent/x").expect("valid");
+        let updates = [RefUpdate { name, old: None, new: None }];
+        let repo = RepoName::parse("app").expect("valid");
+        let push = PushId::parse("01ARZ3NDEKTSV4RRFFQ69G5FAV").expect("valid");
+        let message = Message {
+            verdict: Verdict::Refused,
+            retry: Retry::AfterFix,
+            push,
+            repo: &repo,
+            updates: &updates,
+            findings,
+            more_findings: 0,
+        };
+        message.render()
+    }
+
+    #[test]
+    fn a_person_and_a_program_can_read_it() {
+        let text = render(&[finding(1)]);
+        let expected = [
+            "refgate: REFUSED  agent/x → app   (nothing was sent upstream)",
+            "  1. rule-1  a\\nb\\x1b[31m:3  is not yours",
+            "     fix: git restore",
+            "  push 01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            r#"refgate-json: {"decision":"refuse","outcome":"not-sent","push":"01ARZ3NDEKTSV4RRFFQ69G5FAV","repo":"app","retry":"after-fix","findings":[{"rule":"rule-1","effect":"refuse","path":"a\\nb\\x1b[31m","line":3,"message":"is not yours","fix":"git restore"}]}"#,
+            "",
+        ];
+        assert_eq!(text, expected.join("\n"));
+    }
+
+    #[test]
+    fn many_findings_fit_a_screen() {
+        let findings: Vec<_> = (0..2000).map(finding).collect();
+        let text = render(&findings);
+        assert!(text.lines().count() <= 12, "{text}");
+        assert!(text.contains("and 1996 more"));
+        let json = text.lines().last().and_then(|l| l.strip_prefix("refgate-json: ")).expect("a JSON line");
+        let value: serde_json::Value = serde_json::from_str(json).expect("JSON");
+        let told = value["findings"].as_array().map_or(0, Vec::len);
+        assert_eq!(value["more_findings"], 2000 - told);
+        assert!(json.len() < 60_000);
+    }
+}

@@ -1,0 +1,150 @@
+//! The database file: where it is, who may read it, and its schema.
+
+use super::StoreError;
+use crate::record::Head;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use std::fs::{DirBuilder, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// "rgat", in the file's header: this file is ours.
+const APPLICATION_ID: i64 = 0x7267_6174;
+
+/// How long another process's write is waited for.
+const BUSY_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// One step of the schema each; the number of steps done is the file's `user_version`.
+const MIGRATIONS: [&str; 1] = ["
+    CREATE TABLE record (
+        seq INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL,
+        time_ms INTEGER NOT NULL,
+        push TEXT,
+        repo TEXT,
+        principal TEXT,
+        decision TEXT,
+        pack_bytes INTEGER NOT NULL,
+        line TEXT NOT NULL,
+        hash BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX record_push ON record (push);
+    CREATE UNIQUE INDEX record_decision ON record (push) WHERE kind = 'decision';
+    CREATE INDEX record_usage ON record (principal, repo, time_ms, pack_bytes) WHERE kind IN ('decision', 'abort');
+    CREATE TRIGGER record_no_update BEFORE UPDATE ON record BEGIN SELECT RAISE(ABORT, 'records are never changed'); END;
+    CREATE TRIGGER record_no_delete BEFORE DELETE ON record BEGIN SELECT RAISE(ABORT, 'records are never removed'); END;
+
+    CREATE TABLE head (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        seq INTEGER NOT NULL,
+        hash BLOB NOT NULL
+    ) STRICT;
+
+    CREATE TABLE waiting (
+        push TEXT PRIMARY KEY,
+        seq INTEGER NOT NULL REFERENCES record (seq),
+        session TEXT NOT NULL
+    ) STRICT;
+"];
+
+/// The store's own directory, which nobody else may enter, whatever the data directory's mode is.
+pub fn directory(data: &Path) -> PathBuf {
+    data.join("store")
+}
+
+pub fn database(directory: &Path) -> PathBuf {
+    directory.join("refgate.db")
+}
+
+/// Opens the file for writing, making it (0600, in a directory of 0700) and bringing its schema up to date.
+pub fn open(directory: &Path) -> Result<Connection, StoreError> {
+    let path = database(directory);
+    let failed = |error: io::Error| StoreError::Open { path: path.clone(), error: Arc::new(error) };
+    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
+    // SQLite would make the file with the umask's mode; the journal files beside it take the file's.
+    OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(&path, flags)?;
+    connection.busy_timeout(BUSY_TIME_MAX)?;
+    check_schema(&connection, &path)?;
+    use_write_ahead_log(&connection)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    migrate(&mut connection)?;
+    Ok(connection)
+}
+
+/// Opens a file that must be there with a schema we know.
+pub fn open_read_only(directory: &Path) -> Result<Connection, StoreError> {
+    let path = database(directory);
+    let failed = |error: io::Error| StoreError::Open { path: path.clone(), error: Arc::new(error) };
+    std::fs::metadata(&path).map_err(failed)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&path, flags)?;
+    connection.busy_timeout(BUSY_TIME_MAX)?;
+    match check_schema(&connection, &path)? {
+        0 => Err(StoreError::Foreign(path)),
+        _ => Ok(connection),
+    }
+}
+
+fn number(connection: &Connection, pragma: &str) -> Result<i64, StoreError> {
+    Ok(connection.pragma_query_value(None, pragma, |row| row.get(0))?)
+}
+
+/// The steps of the schema that are done; an error if the file is not ours or newer than we are.
+fn check_schema(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
+    let (application, version) = (number(connection, "application_id")?, number(connection, "user_version")?);
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let is_new = application == 0 && version == 0 && tables == 0;
+    if !is_new && application != APPLICATION_ID {
+        return Err(StoreError::Foreign(path.to_owned()));
+    }
+    match usize::try_from(version) {
+        Ok(done) if done <= MIGRATIONS.len() => Ok(done),
+        Ok(_) => Err(StoreError::Newer { found: version, known: MIGRATIONS.len() as i64 }),
+        Err(_) => Err(StoreError::Foreign(path.to_owned())),
+    }
+}
+
+/// Switching to the write-ahead log needs the file for itself, and SQLite does not wait for that by itself.
+fn use_write_ahead_log(connection: &Connection) -> Result<(), StoreError> {
+    let started = Instant::now();
+    loop {
+        let switched = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
+        match switched {
+            Ok(mode) if mode.eq_ignore_ascii_case("wal") => return Ok(()),
+            Err(error) if !is_busy(&error) => return Err(error.into()),
+            Ok(_) | Err(_) if started.elapsed() < BUSY_TIME_MAX => std::thread::sleep(Duration::from_millis(5)),
+            Err(error) => return Err(error.into()),
+            Ok(_) => return Err(rusqlite::Error::InvalidQuery.into()),
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let path = connection.path().map(PathBuf::from).unwrap_or_default();
+    if check_schema(connection, &path)? == MIGRATIONS.len() {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Asked again: another process may have come first.
+    let done = check_schema(&transaction, &path)?;
+    for step in MIGRATIONS.iter().skip(done) {
+        transaction.execute_batch(step)?;
+    }
+    if done == 0 {
+        let Head { seq: _, hash } = Head::EMPTY;
+        transaction.execute("INSERT INTO head (one, seq, hash) VALUES (1, 0, ?1)", [hash.as_bytes()])?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    }
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
+    transaction.commit()?;
+    Ok(())
+}

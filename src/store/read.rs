@@ -1,0 +1,180 @@
+//! Questions to the store.
+
+use super::writer::Row;
+use super::{Sequence, StoreError};
+use crate::model::{Count, PrincipalName, PushId, RepoName, Usage};
+use crate::record::chain::Follow;
+use crate::record::{Broken, DecisionEntry, Hash, Head, Record, Verdict, Why};
+use jiff::Timestamp;
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+
+/// A record with its place in the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    pub seq: Sequence,
+    pub hash: Hash,
+    /// The record's own bytes.
+    pub line: String,
+    pub record: Record,
+}
+
+/// Which records to list; what is not set lets everything through.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub repo: Option<RepoName>,
+    pub principal: Option<PrincipalName>,
+    pub decision: Option<Verdict>,
+    /// Only decisions and aborted pushes: one record a push.
+    pub pushes_only: bool,
+    pub since: Option<Timestamp>,
+    pub limit: Option<usize>,
+}
+
+struct Raw {
+    seq: Sequence,
+    line: String,
+    hash: Vec<u8>,
+}
+
+impl Raw {
+    const COLUMNS: &'static str = "seq, line, hash";
+
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self { seq: row.get(0)?, line: row.get(1)?, hash: row.get(2)? })
+    }
+
+    fn parse(self) -> Result<Stored, StoreError> {
+        let Self { seq, line, hash } = self;
+        let record = Record::from_line(&line).map_err(|_| StoreError::Line(seq))?;
+        let hash = Hash::from_bytes(&hash).ok_or(StoreError::Line(seq))?;
+        Ok(Stored { seq, hash, line, record })
+    }
+}
+
+pub fn head(connection: &Connection) -> Result<Head, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT seq, hash FROM head")?;
+    let head = statement.query_row([], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, Vec<u8>>(1)?))).optional()?;
+    let head = head.and_then(|(seq, hash)| Some(Head { seq, hash: Hash::from_bytes(&hash)? }));
+    head.ok_or(StoreError::Broken(Broken { seq: 0, why: Why::Head }))
+}
+
+pub fn newest(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "SELECT time_ms FROM record ORDER BY seq DESC LIMIT 1";
+    let time: Option<i64> = connection.query_row(sql, [], |row| row.get(0)).optional()?;
+    Ok(time.and_then(|time| Timestamp::from_millisecond(time).ok()))
+}
+
+/// Accepted pushes without an outcome, with the session each belongs to.
+pub fn waiting(connection: &Connection) -> Result<Vec<(String, DecisionEntry)>, StoreError> {
+    let sql = "SELECT record.seq, line, hash, session FROM waiting JOIN record USING (seq) ORDER BY record.seq";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([], |row| Ok((Raw::read(row)?, row.get::<_, String>(3)?)))?;
+    let mut entries = Vec::new();
+    for row in rows {
+        let (raw, session) = row?;
+        let seq = raw.seq;
+        match raw.parse()?.record {
+            Record::Decision(entry) => entries.push((session, entry)),
+            Record::Outcome(_) | Record::Abort(_) | Record::Event(_) => return Err(StoreError::Line(seq)),
+        }
+    }
+    Ok(entries)
+}
+
+pub fn usage(
+    connection: &Connection,
+    principal: &PrincipalName,
+    repo: &RepoName,
+    now: Timestamp,
+) -> Result<Usage, StoreError> {
+    let now = now.as_millisecond();
+    let [minute, hour, day] = [60, 3600, 86_400].map(|seconds: i64| now.saturating_sub(seconds * 1000));
+    // No upper bound: a record from the future (the clock was set back) counts rather than not.
+    // total() and not sum(): it never overflows; a float is exact far beyond any real number of bytes.
+    let sql = "SELECT count(*) FILTER (WHERE time_ms > ?3), total(pack_bytes) FILTER (WHERE time_ms > ?3),
+                      count(*) FILTER (WHERE time_ms > ?4), total(pack_bytes) FILTER (WHERE time_ms > ?4),
+                      count(*), total(pack_bytes)
+               FROM record
+               WHERE kind IN ('decision', 'abort') AND principal = ?1 AND repo = ?2 AND time_ms > ?5";
+    let mut statement = connection.prepare_cached(sql)?;
+    let usage = statement.query_row(params![principal.as_str(), repo.as_str(), minute, hour, day], |row| {
+        let count = |index| {
+            Ok::<_, rusqlite::Error>(Count { pushes: row.get(index)?, bytes: row.get::<_, f64>(index + 1)? as u64 })
+        };
+        Ok(Usage { minute: count(0)?, hour: count(2)?, day: count(4)? })
+    })?;
+    Ok(usage)
+}
+
+pub fn find(connection: &Connection, push: PushId) -> Result<Vec<Stored>, StoreError> {
+    let sql = format!("SELECT {} FROM record WHERE push = ?1 ORDER BY seq", Raw::COLUMNS);
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map([push.to_string()], Raw::read)?;
+    rows.map(|row| row?.parse()).collect()
+}
+
+pub fn list(connection: &Connection, filter: &Filter) -> Result<Vec<Stored>, StoreError> {
+    let mut sql = format!("SELECT {} FROM record WHERE TRUE", Raw::COLUMNS);
+    let mut values: Vec<Value> = Vec::new();
+    let conditions = [
+        ("repo = ?", filter.repo.as_ref().map(|repo| Value::from(repo.to_string()))),
+        ("principal = ?", filter.principal.as_ref().map(|name| Value::from(name.to_string()))),
+        ("decision = ?", filter.decision.map(|verdict| Value::from(verdict.as_str().to_owned()))),
+        ("time_ms >= ?", filter.since.map(|time| Value::from(time.as_millisecond()))),
+    ];
+    for (condition, value) in conditions {
+        if let Some(value) = value {
+            sql = sql + " AND " + condition;
+            values.push(value);
+        }
+    }
+    if filter.pushes_only {
+        sql += " AND kind IN ('decision', 'abort')";
+    }
+    sql += " ORDER BY seq DESC LIMIT ?";
+    // A negative limit is none.
+    values.push(filter.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX)).into());
+    let mut statement = connection.prepare(&sql)?;
+    let rows = statement.query_map(params_from_iter(values), Raw::read)?;
+    rows.map(|row| row?.parse()).collect()
+}
+
+/// Follows the chain in one view of the file, while others may go on writing.
+pub fn verify(connection: &Connection, remembered: Option<Hash>) -> Result<Result<Head, Broken>, StoreError> {
+    let transaction = connection.unchecked_transaction()?;
+    let written = match head(&transaction) {
+        Ok(written) => written,
+        Err(StoreError::Broken(broken)) => return Ok(Err(broken)),
+        Err(error) => return Err(error),
+    };
+    let sql =
+        "SELECT seq, line, hash, kind, time_ms, push, repo, principal, decision, pack_bytes FROM record ORDER BY seq";
+    let mut statement = transaction.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut follow = Follow::new(remembered);
+    while let Some(row) = rows.next()? {
+        if let Err(broken) = step(&mut follow, row)? {
+            return Ok(Err(broken));
+        }
+    }
+    Ok(follow.finish(written))
+}
+
+fn step(follow: &mut Follow, row: &rusqlite::Row<'_>) -> Result<Result<(), Broken>, StoreError> {
+    let Raw { seq, line, hash } = Raw::read(row)?;
+    let Some(hash) = Hash::from_bytes(&hash) else { return Ok(Err(Broken { seq, why: Why::Hash })) };
+    if let Err(broken) = follow.step(seq, &line, hash) {
+        return Ok(Err(broken));
+    }
+    let Ok(record) = Record::from_line(&line) else { return Ok(Err(Broken { seq, why: Why::Line })) };
+    let expected = Row::new(&record, line);
+    let columns_match = row.get::<_, String>(3)? == expected.kind
+        && row.get::<_, i64>(4)? == expected.time_ms
+        && row.get::<_, Option<String>>(5)? == expected.push
+        && row.get::<_, Option<String>>(6)? == expected.repo
+        && row.get::<_, Option<String>>(7)? == expected.principal
+        && row.get::<_, Option<String>>(8)?.as_deref() == expected.decision
+        && row.get::<_, i64>(9)? == expected.pack_bytes;
+    if columns_match { Ok(Ok(())) } else { Ok(Err(Broken { seq, why: Why::Columns })) }
+}

@@ -1,0 +1,5 @@
+//! Tests of the whole program: stock `git` and `ssh` against a running gate with a real upstream.
+
+mod cases;
+mod push;
+mod support;
