@@ -718,3 +718,24 @@ fn a_large_flat_directory_is_compared_entry_by_entry() {
     let facts = Run::default().needs(TWINS).update("refs/heads/a", None, Some(main)).run(&repo);
     assert_eq!(facts.commits[0].changes.len(), 20_000);
 }
+
+/// A store stays open for long; what a fetch brings to the mirror meanwhile is there all the same.
+#[test]
+fn objects_the_mirror_got_later_are_found() {
+    let mut repo = Repo::new();
+    let first = repo.late_blob(b"first");
+    repo.seal();
+    let new = repo.object("blob", b"new");
+    let stores = repo.stores();
+    let before = stores.objects();
+    assert!(before.in_base(&first) && !before.in_base(&new));
+    let later = repo.late_blob(b"later");
+    let after = stores.objects();
+    for objects in [&before, &before.clone(), &after] {
+        assert!(objects.in_base(&later) && objects.header(&later).unwrap().is_some());
+        assert!(objects.find(&later, &mut Vec::new()).unwrap().is_some());
+        assert!(!objects.in_base(&new) && objects.find(&new, &mut Vec::new()).unwrap().is_some());
+    }
+    let both = repo.late_blob(b"new");
+    assert!(both == new && stores.objects().in_base(&new), "in both is in the mirror");
+}
