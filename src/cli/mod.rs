@@ -109,7 +109,23 @@ pub struct LogArgs {
 #[derive(Debug, Subcommand)]
 pub enum HookCommand {
     /// Judge the push that git has in quarantine; reads git's lines on stdin.
-    PreReceive,
+    PreReceive(HookArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct HookArgs {
+    /// Who pushes; set by what authenticated them, such as `environment=` in authorized_keys.
+    #[arg(long = "as", value_name = "PRINCIPAL", env = "REFGATE_PRINCIPAL")]
+    pub principal: String,
+    /// The admin's policy.
+    #[arg(long, value_name = "FILE", env = "REFGATE_POLICY")]
+    pub policy: PathBuf,
+    /// The repository's name in grants [default: its directory's name].
+    #[arg(long, value_name = "NAME", env = "REFGATE_REPO")]
+    pub repo: Option<String>,
+    /// Where the record is kept [default: refgate/ in the repository].
+    #[arg(long, value_name = "DIR", env = "REFGATE_DATA")]
+    pub data: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -143,7 +159,7 @@ pub fn main() -> ExitCode {
         Command::CheckConfig => check_config::run(&cli.config),
         Command::Doctor(args) => doctor::run(&cli.config, &args),
         Command::Log(args) => log::run(&cli.config, &args),
-        Command::Hook(HookCommand::PreReceive) => hook::pre_receive(&cli.config),
+        Command::Hook(HookCommand::PreReceive(args)) => hook::pre_receive(&args),
         Command::ReceivePack(args) => receive_pack::run(&args),
         Command::Version => {
             print(&format!("refgate {}\n", env!("CARGO_PKG_VERSION")));
@@ -205,7 +221,8 @@ mod tests {
             ("refgate log --repo app --since 2h --limit 5 --json --config x.toml", true),
             ("refgate receive-pack /srv/app.git --as claude-1 --policy p.toml", true),
             ("refgate receive-pack /srv/app.git --as claude-1", false),
-            ("refgate hook pre-receive", true),
+            ("refgate hook pre-receive --as claude-1 --policy p.toml", true),
+            ("refgate hook pre-receive", false),
             ("refgate hook update", false),
             ("refgate", false),
         ] {

@@ -31,7 +31,9 @@ fn start(path: &Path) -> Result<(), Failure> {
     let host_key = server::load_or_create_host_key(&config.data.join("host_key"))?;
     write_public_key(&config.data.join("host_key.pub"), &host_key.public_key().to_openssh()?)?;
     let gate = Arc::new(Gate::open(config, policy)?);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // A command keeps a blocking thread for as long as it runs.
+    let threads = gate.config.limits.connections_max.saturating_mul(2).saturating_add(64);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(threads).build()?;
     let served = runtime.block_on(serve(Arc::clone(&gate), host_key));
     gate.note(EventEntry::new("stop", Timestamp::now()));
     // Work that a cut-off client left on a blocking thread is not waited for.

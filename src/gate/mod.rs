@@ -2,6 +2,7 @@
 //!
 //! [`push`] tells the whole story of a push. This folder knows all stages and holds none of their logic.
 
+mod existing;
 mod fault;
 mod judge;
 mod push;
@@ -10,6 +11,7 @@ mod settle;
 mod target;
 mod watch;
 
+pub use existing::Answer;
 pub use judge::Push;
 pub use target::{Base, Target};
 

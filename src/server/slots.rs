@@ -44,7 +44,7 @@ impl<K: Eq + Hash + Clone> Drop for Slot<K> {
     fn drop(&mut self) {
         let mut held = self.slots.lock();
         match held.get_mut(&self.key) {
-            Some(count) if *count > 1 => *count -= 1,
+            Some(count) if *count > 1 => *count = count.saturating_sub(1),
             Some(_) | None => drop(held.remove(&self.key)),
         }
     }

@@ -112,7 +112,8 @@ fn parse_capabilities(list: &[u8]) -> Result<Capabilities, CommandError> {
     Ok(capabilities)
 }
 
-fn parse_update(line: &[u8]) -> Result<RefUpdate, CommandError> {
+/// One line `old new ref`; a pre-receive hook reads the same form.
+pub fn parse_update(line: &[u8]) -> Result<RefUpdate, CommandError> {
     let mut words = line.splitn_str(3, " ");
     let mut next = || words.next().ok_or(CommandError::Malformed);
     let old = object_id::parse(next()?).ok_or(CommandError::Malformed)?;

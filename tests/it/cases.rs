@@ -127,7 +127,7 @@ fn b5_a_merge_that_reverts_what_main_changed() {
     let human = world.clone_as("dana");
     let client = world.clone_as("claude-1");
     human.commit(&[("secret/key.txt", "rotated\n")], "rotate");
-    human.push(&["HEAD:refs/heads/main"]).accepted();
+    human.git(&["push", "-q", world.upstream.to_str().expect("UTF-8"), "HEAD:refs/heads/main"]);
     client.commit(&[("src/a.rs", "a\n")], "a");
     client.git(&["fetch", "-q", "origin"]);
     client.git(&["branch", "mine"]);
@@ -357,7 +357,7 @@ fn b17_every_new_blob_counts_with_its_size() {
     let client = world.clone_as("claude-1");
     client.commit(&[("src/a.bin", "\0tiny")], "tiny");
     client.push_head("tiny").accepted();
-    client.commit(&[("src/a.bin", &format!("\0{}", "x".repeat(99)))], "Signed-off-by: someone");
+    client.commit(&[("src/a.bin", &format!("\0{}", "x".repeat(99)))], "at\n\nSigned-off-by: someone");
     client.push_head("at").accepted();
     client.commit(&[("src/a.bin", &format!("\0{}", "x".repeat(100)))], "grown\n\nSigned-off-by: someone");
     client.push_head("over").refused_by("small");

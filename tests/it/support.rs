@@ -14,14 +14,14 @@ pub const PRINCIPALS: [&str; 3] = ["claude-1", "claude-2", "dana"];
 pub const GRANTS: &str = r#"
 [[grant]]
 to    = ["claude-*"]
-repo  = "app"
+repo  = ["app", "upstream"]
 refs  = ["refs/heads/agent/{principal}/**", "refs/tags/agent/{principal}/**"]
 allow = ["create", "update", "rewind", "delete"]
 write = ["src/**", "docs/**", "README.md", "secret/**", "Secret/**", "link"]
 
 [[grant]]
 to    = ["dana"]
-repo  = "app"
+repo  = ["app", "upstream"]
 refs  = ["refs/heads/**", "refs/tags/**"]
 allow = ["create", "update", "rewind", "delete"]
 write = ["**"]

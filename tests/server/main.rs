@@ -2,6 +2,7 @@
 
 mod auth;
 mod commands;
+mod liars;
 mod limits;
 mod streams;
 mod support;

@@ -1,0 +1,106 @@
+//! `refgate receive-pack` in the place of git-receive-pack, and `refgate hook pre-receive` inside git's own. Both call
+//! the repository after its directory, `upstream`.
+
+use crate::support::*;
+use std::os::unix::fs::PermissionsExt;
+
+/// Pushes from `client` straight to the upstream's directory, with refgate as its receive-pack.
+fn push(world: &World, client: &Client<'_>, principal: &str, args: &[&str]) -> Pushed {
+    let program = format!(
+        "--receive-pack={} receive-pack --as {principal} --policy {} --data {}",
+        env!("CARGO_BIN_EXE_refgate"),
+        world.path().join("policy.toml").display(),
+        world.path().join("own-data").display()
+    );
+    let upstream = world.upstream.display().to_string();
+    let output = client.command(&client.dir).args(["push", &program, &upstream]).args(args).output().expect("git");
+    Pushed { ok: output.status.success(), stderr: text(&output.stderr) }
+}
+
+#[test]
+fn receive_pack_judges_and_then_lets_git_take_it() {
+    let world = World::new(SECRET_RULE);
+    let client = world.clone_as("claude-1");
+    let id = client.commit(&[("src/a.rs", "1\n")], "fine");
+    push(&world, &client, "claude-1", &["HEAD:refs/heads/agent/claude-1/x"]).accepted();
+    assert_eq!(world.upstream_refs()["refs/heads/agent/claude-1/x"], id);
+
+    client.commit(&[("secret/key.txt", "1\n")], "not fine");
+    push(&world, &client, "claude-1", &["HEAD:refs/heads/agent/claude-1/x"]).refused_by("secret-dir");
+    assert_eq!(world.upstream_refs()["refs/heads/agent/claude-1/x"], id);
+
+    let unknown = push(&world, &client, "nobody", &["HEAD:refs/heads/agent/claude-1/x"]);
+    assert!(!unknown.ok && !unknown.stderr.contains("unexpectedly"), "{}", unknown.stderr);
+
+    push(&world, &client, "claude-1", &["--delete", "refs/heads/agent/claude-1/x"]).accepted();
+    let log = run(world.refgate().args(["log", "--verify", "--data"]).arg(world.path().join("own-data")));
+    assert!(log.contains("the chain holds"), "{log}");
+}
+
+#[test]
+fn receive_pack_relays_what_the_repositorys_own_hooks_say() {
+    let world = World::new("");
+    let client = world.clone_as("claude-1");
+    let hook = world.upstream.join("hooks/update");
+    write(&hook, "#!/bin/sh\necho \"hook says $1\"\nexit 1\n");
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).expect("chmod");
+    client.commit(&[("src/a.rs", "1\n")], "fine");
+    let pushed = push(&world, &client, "claude-1", &["HEAD:refs/heads/agent/claude-1/x"]);
+    assert!(!pushed.ok && pushed.stderr.contains("hook says refs/heads/agent/claude-1/x"), "{}", pushed.stderr);
+    assert!(pushed.stderr.contains("hook declined"), "{}", pushed.stderr);
+}
+
+/// Installs the shim and returns the upstream's path for plain git pushes.
+fn install_hook(world: &World, principal: &str) -> String {
+    let hook = world.upstream.join("hooks/pre-receive");
+    let shim = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/hooks/pre-receive")).expect("the shim");
+    let settings = format!(
+        "#!/bin/sh\nexport REFGATE='{}' REFGATE_PRINCIPAL='{principal}' REFGATE_POLICY='{}'\n",
+        env!("CARGO_BIN_EXE_refgate"),
+        world.path().join("policy.toml").display()
+    );
+    write(&hook, &format!("{settings}{shim}"));
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).expect("chmod");
+    world.upstream.display().to_string()
+}
+
+#[test]
+fn the_hook_judges_what_git_holds_in_quarantine() {
+    let world = World::new(SECRET_RULE);
+    let dana = world.clone_as("dana");
+    let upstream = install_hook(&world, "claude-1");
+    let push = |args: &[&str]| {
+        let output = dana.command(&dana.dir).args(["push", &upstream]).args(args).output().expect("git");
+        Pushed { ok: output.status.success(), stderr: text(&output.stderr) }
+    };
+    let id = dana.commit(&[("src/a.rs", "1\n")], "fine");
+    push(&["HEAD:refs/heads/agent/claude-1/x"]).accepted();
+    assert_eq!(world.upstream_refs()["refs/heads/agent/claude-1/x"], id);
+    push(&["HEAD:refs/heads/main"]).refused_by("ref.no-grant");
+    let bad = dana.commit(&[("secret/key.txt", "1\n")], "not fine");
+    push(&["HEAD:refs/heads/agent/claude-1/x"]).refused_by("secret-dir");
+    assert!(!world.upstream_has(&bad));
+    push(&["--delete", "refs/heads/agent/claude-1/x"]).accepted();
+}
+
+#[test]
+fn the_hook_refuses_on_any_doubt() {
+    let world = World::new(SECRET_RULE);
+    let dana = world.clone_as("dana");
+    dana.commit(&[("src/a.rs", "1\n")], "fine");
+    let push = |upstream: &str| {
+        let args = ["push", upstream, "HEAD:refs/heads/agent/claude-1/x"];
+        !dana.command(&dana.dir).args(args).output().expect("git").status.success()
+    };
+    assert!(push(&install_hook(&world, "nobody")), "an unknown principal");
+    let upstream = install_hook(&world, "claude-1");
+    std::fs::write(world.path().join("policy.toml"), "broken").expect("write");
+    assert!(push(&upstream), "a policy that does not compile");
+    std::fs::remove_file(world.path().join("policy.toml")).expect("there");
+    assert!(push(&upstream), "no policy");
+    let hook = world.upstream.join("hooks/pre-receive");
+    let shim =
+        std::fs::read_to_string(&hook).expect("there").replace(env!("CARGO_BIN_EXE_refgate"), "/nonexistent/refgate");
+    std::fs::write(&hook, shim).expect("write");
+    assert!(push(&upstream), "no program");
+}
