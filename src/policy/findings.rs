@@ -149,6 +149,8 @@ impl Findings {
             if stored.last_commit != commit {
                 stored.others += 1;
                 stored.last_commit = commit;
+                // Commits come newest first: where it began is what is named.
+                stored.finding.place.commit = commit;
                 if let (Some(first), Some(this)) = (&mut stored.undo, undo) {
                     first.base = this.base;
                 }

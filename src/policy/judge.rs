@@ -197,7 +197,7 @@ impl<'a> Scene<'a> {
                 let place = if is_link { Place::Link } else { Place::Plain };
                 let path = Subject::new(&change.path, place);
                 let view = ChangeView { commit, change, path, is_tip: tips.contains(&commit.id) };
-                always::change(&view, findings);
+                always::change(&view, &self.settings, findings);
                 for lens in &lenses {
                     self.judge_change(lens, &view, findings);
                 }

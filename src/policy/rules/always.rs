@@ -4,7 +4,7 @@ use crate::model::{Change, Entry, Group, PushFacts, RefName, TagFacts, UpdateFac
 use crate::policy::findings::{ChangeView, Findings, Fix, Voice, Word, shell_word, short};
 use crate::policy::fold::{self, DotName};
 use crate::policy::name_flaw::{self, NameFlaw};
-use crate::policy::settings::{RepoSettings, TagsWithoutTagger};
+use crate::policy::settings::{RepoSettings, ReservedNames, TagsWithoutTagger};
 use std::collections::HashSet;
 
 /// The refs and tags of a push.
@@ -86,7 +86,7 @@ fn has_good_name(tag: &TagFacts) -> bool {
 }
 
 /// One changed entry. What is taken out is never in the way.
-pub fn change(view: &ChangeView<'_>, findings: &mut Findings) {
+pub fn change(view: &ChangeView<'_>, settings: &RepoSettings, findings: &mut Findings) {
     let change = view.change;
     let Some(new) = change.new else { return };
     let mut say = |id: &str, message: &str| {
@@ -105,7 +105,16 @@ pub fn change(view: &ChangeView<'_>, findings: &mut Findings) {
     if new.is_odd() {
         say("entry.odd-mode", "git never writes this file mode");
     }
-    for (id, flaw) in [("name.control", NameFlaw::Control), ("name.backslash", NameFlaw::Backslash)] {
+    let flaws = [
+        ("name.control", NameFlaw::Control),
+        ("name.backslash", NameFlaw::Backslash),
+        ("name.bidi", NameFlaw::Bidi),
+        ("name.reserved", NameFlaw::Reserved),
+    ];
+    // Short forms of git's own names have their own words already.
+    let is_git_name = names.iter().any(Option::is_some);
+    let allows_reserved = settings.reserved_names == ReservedNames::Allow || !change.is_addition() || is_git_name;
+    for (id, flaw) in flaws.into_iter().filter(|(_, flaw)| *flaw != NameFlaw::Reserved || !allows_reserved) {
         if name_flaw::has(&change.path, flaw) {
             say(id, flaw.message());
         }
@@ -203,10 +212,19 @@ mod tests {
             (change("sub\r/b"), "name.control"),
             (change("a\\b"), "name.backslash"),
             (change("a b"), ""),
+            (change("a\u{202e}b"), "name.bidi"),
+            (change("src/aux.c"), "name.reserved"),
+            (change("a:b"), "name.reserved"),
+            (change("a."), "name.reserved"),
+            (Change { old: vec![entry(FILE, 2)], ..change("src/aux.c") }, ""),
         ];
         for (change, rule) in table {
             let expected = if rule.is_empty() { "accept: ".to_owned() } else { format!("refuse: {rule}") };
             assert_eq!(verdict(OPEN, &one(vec![change.clone()])), expected, "{change:?}");
+            let freed = format!("{OPEN}[repo.app]\nreserved_names = \"allow\"\n");
+            if rule == "name.reserved" {
+                assert_eq!(verdict(&freed, &one(vec![change.clone()])), "accept: ");
+            }
             let gone = Change { old: vec![change.new], new: None, size: None, link_target: None, ..change };
             assert_eq!(verdict(OPEN, &one(vec![gone])), "accept: ");
         }

@@ -111,7 +111,7 @@ mod tests {
         let [finding] = judgement.findings.as_slice() else { panic!("{judgement:?}") };
         assert_eq!(finding.message, "this path is guarded (and in 1 other commit)");
         assert!(finding.fix.starts_with("git rebase -i 0707070707, edit each commit"), "{}", finding.fix);
-        assert_eq!(finding.place.commit, Some(id(9)));
+        assert_eq!(finding.place.commit, Some(id(8)), "where it began");
 
         let mut facts = one(vec![change("secret/key")]);
         facts.commits[0].direction = Direction::Dropped;
