@@ -255,6 +255,15 @@ impl<'a> Deltas<'a> {
         self.table.entries.get(index as usize).ok_or_else(|| InternalFault::Thread.into())
     }
 
+    /// A delta's data, if they were kept.
+    pub fn kept(&self, index: u32) -> Result<Option<&'a [u8]>, ReceiveError> {
+        let entry = self.entry(index)?;
+        let Some(start) = entry.kept else { return Ok(None) };
+        let start = start.get() as usize;
+        let length = usize::try_from(entry.size).map_err(|_| InternalFault::Memory)?;
+        Ok(self.table.kept.get(start..start.saturating_add(length)))
+    }
+
     /// Where the compressed data of an entry end.
     pub fn end_of(&self, index: u32) -> u64 {
         self.table.entries.get(index as usize + 1).map_or(self.table.end, |next| next.offset)

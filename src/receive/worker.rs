@@ -147,18 +147,27 @@ impl<'q, 'w, 'a> Worker<'q, 'w, 'a> {
             Parent::External(id) => {
                 let objects = self.objects.get_or_insert_with(|| Objects::new(None, self.pack.base));
                 let found = objects.find(&id, &mut bytes).map_err(InternalFault::from)?;
-                found.ok_or(InternalFault::Objects(ReadError::Missing(id)))?
+                let kind = found.ok_or(InternalFault::Objects(ReadError::Missing(id)))?;
+                if kind == Kind::Tree {
+                    self.pack.setting.findings.add_connected(&bytes);
+                }
+                kind
             }
         };
         Ok((kind, bytes))
     }
 
     fn apply(&mut self, index: u32, base: &[u8], output: &mut Vec<u8>) -> Result<(), ReceiveError> {
-        let mut instructions = std::mem::take(&mut self.delta);
-        self.inflate(index, &mut instructions)?;
         let object_bytes_max = self.pack.setting.limits.object_bytes_max;
-        let result = delta::apply(base, &instructions, object_bytes_max, output);
-        self.delta = instructions;
+        let result = if let Some(kept) = self.pack.kept(index)? {
+            delta::apply(base, kept, object_bytes_max, output)
+        } else {
+            let mut instructions = std::mem::take(&mut self.delta);
+            self.inflate(index, &mut instructions)?;
+            let result = delta::apply(base, &instructions, object_bytes_max, output);
+            self.delta = instructions;
+            result
+        };
         match result {
             Ok(()) => self.pack.check_size(output.len() as u64),
             Err(delta::DeltaFault::Malformed) => Err(ClientFault::Delta(self.pack.entry(index)?.offset).into()),
