@@ -7,6 +7,14 @@ use refgate::inspect::{Excess, InspectError};
 use refgate::model::{Direction, Limits, Needs, ObjectId, UpdateKind};
 use repo::{Repo, Run};
 
+/// Why, base, ours, theirs, result, and what it changes.
+type Merge<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str, &'a [&'a str]);
+/// Before, after, what is asked, and what the commit changes.
+type Twin<'a> = (&'a str, &'a str, Needs, &'a [&'a str]);
+
+/// Size, target and stated size.
+type Described<'a> = (Option<u64>, Option<&'a [u8]>, Option<u64>);
+
 const TWINS: Needs = Needs { lines: false, twins: true };
 use repo::{changes_of, ids, shown};
 
@@ -100,7 +108,7 @@ fn merge(base: &str, ours: &str, theirs: &str, result: &str, needs: Needs) -> Ve
 /// B4, B5, and DESIGN §4.
 #[test]
 fn a_merge_changes_what_a_clean_merge_would_not_give() {
-    let table: &[(&str, &str, &str, &str, &str, &[&str])] = &[
+    let table: &[Merge<'_>] = &[
         ("main comes in", "a=1 b=1 d/x=1", "a=2 b=1 d/x=1", "a=1 b=2 d/x=2 n=1", "a=2 b=2 d/x=2 n=1", &[]),
         ("evil merge", "a=1 b=1", "a=2 b=1", "a=1 b=2", "a=2 b=2 evil=1", &["A evil"]),
         ("evil edit", "a=1 b=1 c=1", "a=2 b=1 c=1", "a=1 b=2 c=1", "a=2 b=2 c=9", &["M c"]),
@@ -423,7 +431,7 @@ fn missing_objects_are_an_error_and_never_nothing() {
 #[test]
 fn twins_are_seen() {
     let quiet = Needs::default();
-    let table: &[(&str, &str, Needs, &[&str])] = &[
+    let table: &[Twin<'_>] = &[
         ("Readme=1", "Readme=1 README=2", TWINS, &["A README ~Readme"]),
         ("Readme=1", "Readme=1 README=2", quiet, &["A README"]),
         ("Readme=1", "README=1", TWINS, &["A README", "D Readme"]),
@@ -481,7 +489,7 @@ fn blobs_links_and_pointers_are_described() {
     let facts = Run::default().update("refs/heads/a", Some(main), Some(new)).run(&repo);
     let told: Vec<_> =
         facts.commits[0].changes.iter().map(|c| (c.size, c.link_target.as_deref(), c.lfs_size)).collect();
-    let expected: [(Option<u64>, Option<&[u8]>, Option<u64>); 7] = [
+    let expected: [Described<'_>; 7] = [
         (None, None, None),
         (Some(2065), None, None),
         (Some(5), None, None),
@@ -738,4 +746,24 @@ fn objects_the_mirror_got_later_are_found() {
     }
     let both = repo.late_blob(b"new");
     assert!(both == new && stores.objects().in_base(&new), "in both is in the mirror");
+}
+
+/// Up to sixteen merge bases are told apart; with more, nothing that differs is clean.
+#[test]
+fn a_merge_with_more_bases_than_anyone_has_is_judged_as_changed() {
+    for (count, expected) in [(16, &[][..]), (17, &["M b"][..])] {
+        let mut repo = Repo::new();
+        let root = repo.commit(&[], "a=1 b=1");
+        let bases: Vec<usize> = (0..count).map(|_| repo.commit(&[root], "a=1 b=1")).collect();
+        let ours = repo.commit(&bases, "a=1 b=1");
+        let theirs = repo.commit(&bases, "a=1 b=2");
+        repo.seal();
+        let merge = repo.commit(&[ours, theirs], "a=1 b=2");
+        let [ours, theirs, merge] = [ours, theirs, merge].map(|mark| repo.id(mark));
+        let listed = repo.git(&["merge-base", "--all", &ours.to_string(), &theirs.to_string()], b"");
+        assert_eq!(listed.iter().filter(|byte| **byte == b'\n').count(), count);
+        let run = Run::default().trusted("refs/heads/main", theirs);
+        let facts = run.update("refs/heads/a", Some(ours), Some(merge)).run(&repo);
+        assert_eq!(changes_of(&facts, merge), expected, "{count} bases");
+    }
 }
