@@ -1,6 +1,7 @@
 //! Tests of the whole program: stock `git` and `ssh` against a running gate with a real upstream.
 
 mod cases;
+mod crash;
 mod drop_in;
 mod limits;
 mod push;

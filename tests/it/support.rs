@@ -640,3 +640,37 @@ impl World {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("chmod");
     }
 }
+
+impl World {
+    /// A clone that was made before the gate was started anew: the port is another.
+    pub fn client_at(&self, dir: &Path, principal: &str) -> Client<'_> {
+        let client = Client { world: self, dir: dir.to_owned(), principal: principal.to_owned() };
+        client.git(&["remote", "set-url", "origin", &self.url()]);
+        client
+    }
+}
+
+impl Client<'_> {
+    /// Starts a push of HEAD to the agent's own branch of this name.
+    pub fn start_push(&self, name: &str) -> Child {
+        let refspec = format!("HEAD:{}", self.branch(name));
+        let mut command = self.command(&self.dir);
+        command.args(["push", "origin", &refspec]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.spawn().expect("git")
+    }
+}
+
+pub fn pushed(child: Child) -> Pushed {
+    let output = child.wait_with_output().expect("git");
+    Pushed { ok: output.status.success(), stderr: text(&output.stderr) }
+}
+
+/// Waits for a state that may last for moments only.
+#[track_caller]
+pub fn catch(mut state: impl FnMut() -> bool) {
+    let end = std::time::Instant::now() + Duration::from_secs(30);
+    while !state() {
+        assert!(std::time::Instant::now() < end, "the state was not reached");
+        std::thread::yield_now();
+    }
+}
