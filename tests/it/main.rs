@@ -3,7 +3,11 @@
 mod cases;
 mod crash;
 mod drop_in;
+mod fetch;
 mod limits;
 mod push;
 mod raw;
+#[path = "../support/mod.rs"]
+mod servers;
 mod support;
+mod upstreams;
