@@ -2,9 +2,11 @@
 
 mod cases;
 mod crash;
+mod cves;
 mod drop_in;
 mod fetch;
 mod limits;
+mod messages;
 mod push;
 mod raw;
 #[path = "../support/mod.rs"]
