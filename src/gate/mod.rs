@@ -30,6 +30,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 /// Everything a running gate has.
 pub struct Gate {
@@ -121,8 +122,16 @@ impl Gate {
         let Some(target) = self.targets.get(repo) else { return refuse(output, "no such repository") };
         let policy = self.policy();
         let (store, limits) = (&self.store, &self.config.limits);
-        let push =
-            Push { id: PushId::generate(), target, session, policy: &policy, store, limits, metrics: &self.metrics };
+        let push = Push {
+            id: PushId::generate(),
+            target,
+            session,
+            policy: &policy,
+            store,
+            limits,
+            metrics: &self.metrics,
+            begun: Instant::now(),
+        };
         let status = push.serve(version, input, output);
         if let Base::Mirror(mirror) = &target.base
             && let Err(error) = mirror.maintain()

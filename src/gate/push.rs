@@ -7,6 +7,7 @@ use crate::gate::target::Base;
 use crate::gate::watch::{EndOnDrop, Watch};
 use crate::gate::{ProtocolVersion, records};
 use crate::model::{Effect, Finding, ObjectId, Place, PushFacts, RefName, RefUpdate, UpdateKind};
+use crate::observe::Stage;
 use crate::policy::{Approval, Decision, Judgement};
 use crate::receive::{self, Message, Quarantine, Received, Reply, Retry, Verdict};
 use crate::wire::advertisement;
@@ -149,6 +150,7 @@ impl Push<'_> {
             let limits = self.limits;
             options = command::read_push_options(input, limits.push_options_max, limits.push_option_bytes_max)?;
         }
+        let begun = Instant::now();
         let mut quarantine = Quarantine::create(&self.target.incoming)?;
         let mut received = Received::default();
         if request.updates.iter().any(|update| update.new.is_some()) {
@@ -156,6 +158,7 @@ impl Push<'_> {
             let base = self.target.objects();
             received = receive::unpack(input, &mut quarantine, base, self.limits, &progress, &watch.stop)?;
         }
+        self.metrics.stage(Stage::Receive, begun.elapsed());
         Ok(Pushed { request, options, quarantine, received })
     }
 
@@ -175,12 +178,17 @@ impl Push<'_> {
         let (facts, judgement) = self.judge(updates, &snapshot.refs, Some(&new), &pushed.received, &watch.stop)?;
         let entry =
             records::decision(self, &pushed.request, &pushed.received, pushed.options.len(), &facts, &judgement);
+        let judged = Instant::now();
         self.store.decided(&entry)?;
+        self.metrics.stage(Stage::Record, judged.elapsed());
+        self.metrics.decided(entry.decision, self.begun.elapsed());
+        judgement.findings.iter().for_each(|finding| self.metrics.finding(&finding.rule));
         tracing::info!(
             decision = judgement.decision.as_str(),
             findings = judgement.findings.len(),
             commits = facts.commits.len(),
             pack.bytes = facts.pack_bytes,
+            time_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             "decided"
         );
         Ok((snapshot, pushed, facts, judgement))
@@ -209,6 +217,7 @@ impl Push<'_> {
         // Push options go on only to the very repository the client meant; another upstream's are not for agents to set.
         let options = if matches!(self.target.base, Base::Own { .. }) { &pushed.options[..] } else { &[] };
         let mut relay = |text: &[u8]| self.target.relay(reply, text);
+        let begun = Instant::now();
         let outcomes = match snapshot.connection.push(approval, source, options, &mut relay) {
             Ok(outcomes) => outcomes,
             Err(error) => {
@@ -216,7 +225,10 @@ impl Push<'_> {
                 not_sent(approval.updates(), &error)
             }
         };
-        if let Err(error) = self.store.settled(&records::outcome(self, approval.updates(), &outcomes)) {
+        self.metrics.stage(Stage::Forward, begun.elapsed());
+        let entry = records::outcome(self, approval.updates(), &outcomes);
+        entry.refs.iter().for_each(|outcome| self.metrics.outcome(outcome.result));
+        if let Err(error) = self.store.settled(&entry) {
             // The decision stands without an outcome: it is settled against the upstream at the next start.
             tracing::error!(%error, "the outcome cannot be recorded");
         }
@@ -294,6 +306,7 @@ impl Push<'_> {
             Blame::Client => tracing::warn!(error = %fault, "a push came to no decision"),
             Blame::Upstream | Blame::Ourselves => tracing::error!(error = %fault, "a push came to no decision"),
         }
+        self.metrics.aborted();
         let finding = fault.finding();
         if let Err(error) = self.store.aborted(&records::abort(self, updates, fault.cause(), &finding.message)) {
             tracing::error!(%error, "the end of a push cannot be recorded");
