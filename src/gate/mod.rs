@@ -9,6 +9,7 @@ mod push;
 mod records;
 mod settle;
 mod target;
+mod upkeep;
 mod watch;
 
 pub use existing::Answer;
@@ -31,6 +32,7 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
+use upkeep::Upkeep;
 
 /// Everything a running gate has.
 pub struct Gate {
@@ -38,7 +40,8 @@ pub struct Gate {
     policy: RwLock<Arc<Policy>>,
     store: Store,
     pub metrics: Arc<Metrics>,
-    targets: BTreeMap<RepoName, Target>,
+    targets: Arc<BTreeMap<RepoName, Target>>,
+    upkeep: Upkeep,
 }
 
 /// Who is at the other end, proven.
@@ -68,6 +71,8 @@ pub enum OpenError {
     Directory(std::path::PathBuf, #[source] io::Error),
     #[error("repository {0}: {1}")]
     Mirror(RepoName, #[source] MirrorError),
+    #[error("cannot start a thread: {0}")]
+    Upkeep(#[source] io::Error),
     #[error("repository {0}: {1}")]
     Trusted(RepoName, String),
 }
@@ -80,7 +85,10 @@ impl Gate {
         for (name, repo) in &config.repos {
             targets.insert(name.clone(), open_target(&config, name, repo)?);
         }
-        let gate = Self { policy: RwLock::new(Arc::new(policy)), store, metrics: Arc::default(), targets, config };
+        let targets = Arc::new(targets);
+        let upkeep = Upkeep::start(Arc::clone(&targets)).map_err(OpenError::Upkeep)?;
+        let gate =
+            Self { upkeep, policy: RwLock::new(Arc::new(policy)), store, metrics: Arc::default(), targets, config };
         gate.note(EventEntry::new("start", Timestamp::now()).detail("policy", gate.policy().digest()));
         gate.settle_all();
         Ok(gate)
@@ -133,11 +141,7 @@ impl Gate {
             begun: Instant::now(),
         };
         let status = push.serve(version, input, output);
-        if let Base::Mirror(mirror) = &target.base
-            && let Err(error) = mirror.maintain()
-        {
-            tracing::warn!(%repo, %error, "the mirror cannot be maintained");
-        }
+        self.upkeep.ask(repo);
         status
     }
 

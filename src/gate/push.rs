@@ -11,9 +11,10 @@ use crate::observe::Stage;
 use crate::policy::{Approval, Decision, Judgement};
 use crate::receive::{self, Message, Quarantine, Received, Reply, Retry, Verdict};
 use crate::wire::advertisement;
-use crate::wire::command::{self, CommandError, Request};
+use crate::wire::command::{self, BadRequest, Request};
 use crate::wire::pkt_line;
 use crate::wire::report::{Options, Report, Status};
+use crate::wire::sideband::{self, Band};
 use bstr::BString;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::time::{Duration, Instant};
@@ -35,8 +36,8 @@ const REFS_AGE_MAX: Duration = Duration::from_secs(10);
 enum Unheard {
     #[error("the client went away: {0}")]
     Client(#[source] io::Error),
-    #[error("{0}")]
-    Commands(#[from] CommandError),
+    #[error(transparent)]
+    Commands(#[from] BadRequest),
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -69,18 +70,28 @@ impl Push<'_> {
         let span = tracing::info_span!("push", push.id = %self.id, repo = %self.target.name, principal = %self.session.principal.name);
         let _entered = span.enter();
         let Err(error) = self.converse(version, input, output) else { return 0 };
-        let told = match &error {
-            Unheard::Client(_) => None,
-            Unheard::Commands(error) => Some(error.to_string()),
-            Unheard::Fault(fault) => Some(fault.finding().message),
-        };
         tracing::warn!(%error, "a push ended before its commands were understood");
-        if let Some(reason) = told {
-            // If the client is gone there is nobody to tell.
-            let line = format!("ERR refgate: {reason} (push {})\n", self.id);
-            let _ = pkt_line::write(output, line.as_bytes()).and_then(|()| output.flush());
-        }
+        // If the client is gone there is nobody to tell.
+        let _ = self.tell_unheard(&error, output);
         128
+    }
+
+    /// Before the first command a client reads an ERR packet; after it, one with a side-band reads only that.
+    fn tell_unheard(&self, error: &Unheard, output: &mut (dyn Write + Send)) -> io::Result<()> {
+        let line = |reason: &str| format!("refgate: {reason} (push {})\n", self.id);
+        match error {
+            Unheard::Client(_) => return Ok(()),
+            Unheard::Commands(bad) if bad.capabilities.side_band_64k => {
+                sideband::write(output, Band::Error, line(&bad.error.to_string()).as_bytes())?;
+            }
+            Unheard::Commands(bad) => {
+                pkt_line::write(output, format!("ERR {}", line(&bad.error.to_string())).as_bytes())?;
+            }
+            Unheard::Fault(fault) => {
+                pkt_line::write(output, format!("ERR {}", line(&fault.finding().message)).as_bytes())?;
+            }
+        }
+        output.flush()
     }
 
     fn converse(

@@ -55,13 +55,34 @@ pub enum CommandError {
     OptionTooLong(usize),
 }
 
+/// Commands that were not understood, and how far the client can be told so.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct BadRequest {
+    #[source]
+    pub error: CommandError,
+    /// Of the first command, if that much was understood.
+    pub capabilities: Capabilities,
+}
+
 /// Reads the commands up to the flush packet; no updates at all means the client had nothing to say.
-pub fn read_request(input: &mut (impl Read + ?Sized), updates_max: usize) -> Result<Request, CommandError> {
+pub fn read_request(input: &mut (impl Read + ?Sized), updates_max: usize) -> Result<Request, BadRequest> {
     let mut request = Request::default();
+    match read_commands(input, updates_max, &mut request) {
+        Ok(()) => Ok(request),
+        Err(error) => Err(BadRequest { error, capabilities: request.capabilities }),
+    }
+}
+
+fn read_commands(
+    input: &mut (impl Read + ?Sized),
+    updates_max: usize,
+    request: &mut Request,
+) -> Result<(), CommandError> {
     let mut first = true;
     loop {
         let line = match pkt_line::read(input)? {
-            None if first => return Ok(request),
+            None if first => return Ok(()),
             None => return Err(CommandError::Ended),
             Some(Packet::Flush) => break,
             Some(Packet::Data(line)) => line,
@@ -81,19 +102,17 @@ pub fn read_request(input: &mut (impl Read + ?Sized), updates_max: usize) -> Res
             return Err(CommandError::PushCertificate);
         }
         if std::mem::take(&mut first) {
-            request.capabilities = parse_capabilities(capabilities)?;
+            parse_capabilities(capabilities, &mut request.capabilities)?;
         }
         if request.updates.len() >= updates_max {
             return Err(CommandError::TooManyUpdates(updates_max));
         }
         request.updates.push(parse_update(line)?);
     }
-    refuse_twins(&request.updates)?;
-    Ok(request)
+    refuse_twins(&request.updates)
 }
 
-fn parse_capabilities(list: &[u8]) -> Result<Capabilities, CommandError> {
-    let mut capabilities = Capabilities::default();
+fn parse_capabilities(list: &[u8], capabilities: &mut Capabilities) -> Result<(), CommandError> {
     for word in list.fields() {
         let (name, value) = word.split_once_str("=").unwrap_or((word, b""));
         match name {
@@ -109,7 +128,7 @@ fn parse_capabilities(list: &[u8]) -> Result<Capabilities, CommandError> {
             _ => {}
         }
     }
-    Ok(capabilities)
+    Ok(())
 }
 
 /// One line `old new ref`; a pre-receive hook reads the same form.
@@ -196,7 +215,7 @@ mod tests {
     }
 
     fn read(lines: &[&str]) -> Result<Request, CommandError> {
-        read_request(&mut &packets(lines)[..], 2)
+        read_request(&mut &packets(lines)[..], 2).map_err(|bad| bad.error)
     }
 
     #[test]

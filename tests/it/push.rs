@@ -47,6 +47,21 @@ fn what_the_policy_does_not_grant_is_refused_with_a_fix() {
 }
 
 #[test]
+fn what_would_be_held_is_refused_and_says_why() {
+    let world =
+        World::new("[rule.docs]\nkind = \"path\"\nmatch = [\"docs/**\"]\nthen = \"hold\"\napprovers = [\"dana\"]\n");
+    let client = world.clone_as("claude-1");
+    client.commit(&[("docs/a.md", "1\n")], "docs");
+    let pushed = client.push_head("x");
+    pushed.refused_by("docs");
+    assert!(pushed.stderr.contains("holding a push for that is not there yet"), "{}", pushed.stderr);
+    assert_eq!(pushed.json()["decision"], "hold");
+    client.git(&["reset", "-q", "--hard", "origin/main"]);
+    client.commit(&[("src/a.rs", "1\n")], "src");
+    client.push_head("x").accepted();
+}
+
+#[test]
 fn tags_light_and_annotated() {
     let world = World::new("");
     let client = world.clone_as("claude-1");
