@@ -11,10 +11,9 @@ use crate::observe::Stage;
 use crate::policy::{Approval, Decision, Judgement};
 use crate::receive::{self, Message, Quarantine, Received, Reply, Retry, Verdict};
 use crate::wire::advertisement;
-use crate::wire::command::{self, BadRequest, Request};
+use crate::wire::command::{self, CommandError, Request};
 use crate::wire::pkt_line;
 use crate::wire::report::{Options, Report, Status};
-use crate::wire::sideband::{self, Band};
 use bstr::BString;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::time::{Duration, Instant};
@@ -37,7 +36,7 @@ enum Unheard {
     #[error("the client went away: {0}")]
     Client(#[source] io::Error),
     #[error(transparent)]
-    Commands(#[from] BadRequest),
+    Commands(CommandError),
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -71,27 +70,15 @@ impl Push<'_> {
         let _entered = span.enter();
         let Err(error) = self.converse(version, input, output) else { return 0 };
         tracing::warn!(%error, "a push ended before its commands were understood");
+        let reason = match &error {
+            Unheard::Client(_) => return 128,
+            Unheard::Commands(error) => error.to_string(),
+            Unheard::Fault(fault) => fault.finding().message,
+        };
         // If the client is gone there is nobody to tell.
-        let _ = self.tell_unheard(&error, output);
+        let line = format!("ERR refgate: {reason} (push {})\n", self.id);
+        let _ = pkt_line::write(output, line.as_bytes()).and_then(|()| output.flush());
         128
-    }
-
-    /// Before the first command a client reads an ERR packet; after it, one with a side-band reads only that.
-    fn tell_unheard(&self, error: &Unheard, output: &mut (dyn Write + Send)) -> io::Result<()> {
-        let line = |reason: &str| format!("refgate: {reason} (push {})\n", self.id);
-        match error {
-            Unheard::Client(_) => return Ok(()),
-            Unheard::Commands(bad) if bad.capabilities.side_band_64k => {
-                sideband::write(output, Band::Error, line(&bad.error.to_string()).as_bytes())?;
-            }
-            Unheard::Commands(bad) => {
-                pkt_line::write(output, format!("ERR {}", line(&bad.error.to_string())).as_bytes())?;
-            }
-            Unheard::Fault(fault) => {
-                pkt_line::write(output, format!("ERR {}", line(&fault.finding().message)).as_bytes())?;
-            }
-        }
-        output.flush()
     }
 
     fn converse(
@@ -104,7 +91,10 @@ impl Push<'_> {
         let visible = snapshot.refs.iter().filter(|(name, _)| self.may_read(name)).map(|(name, id)| (name, id));
         let version_1 = version == ProtocolVersion::V1;
         advertisement::encode(output, version_1, visible, CAPABILITIES).map_err(Unheard::Client)?;
-        let request = command::read_request(input, self.limits.ref_updates_max)?;
+        let mut request = Request::default();
+        if let Err(error) = command::read_request(input, self.limits.ref_updates_max, &mut request) {
+            return self.misunderstood(error, &request, output);
+        }
         if request.updates.is_empty() {
             return Ok(());
         }
@@ -117,6 +107,22 @@ impl Push<'_> {
                 self.abort(&updates, &fault, &reply);
             }
         });
+        Ok(())
+    }
+
+    /// A client that has said what it takes is answered like any other; one that has not reads an error packet.
+    fn misunderstood(
+        &self,
+        error: CommandError,
+        request: &Request,
+        output: &mut (dyn Write + Send),
+    ) -> Result<(), Unheard> {
+        let takes = &request.capabilities;
+        if !(takes.side_band_64k || takes.report_status || takes.report_status_v2) {
+            return Err(Unheard::Commands(error));
+        }
+        let reply = Reply::new(output, takes.clone(), &request.updates);
+        self.abort(&request.updates, &error.into(), &reply);
         Ok(())
     }
 
