@@ -13,16 +13,19 @@ use crate::wire::advertisement;
 use crate::wire::command::{self, CommandError, Request};
 use crate::wire::pkt_line;
 use crate::wire::report::{Options, Report, Status};
+use crate::wire::sideband::{self, Band};
 use bstr::BString;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::time::{Duration, Instant};
 
 /// What refgate's receive-pack can do (gitprotocol-capabilities).
 const CAPABILITIES: &str = concat!(
-    "report-status report-status-v2 delete-refs side-band-64k quiet atomic ofs-delta push-options object-format=sha1 ",
-    "agent=refgate/",
+    "report-status report-status-v2 side-band-64k quiet ofs-delta object-format=sha1 agent=refgate/",
     env!("CARGO_PKG_VERSION")
 );
+
+/// What it can do too, unless it serves one repository in the place of git and that one's settings say otherwise.
+const CAPABILITIES_TO_ASK: [&str; 3] = ["delete-refs", "atomic", "push-options"];
 
 const INPUT_BUFFER_BYTES: usize = 128 * 1024;
 
@@ -67,7 +70,8 @@ impl Push<'_> {
         let input = &mut BufReader::with_capacity(INPUT_BUFFER_BYTES, input);
         let span = tracing::info_span!("push", push.id = %self.id, repo = %self.target.name, principal = %self.session.principal.name);
         let _entered = span.enter();
-        let Err(error) = self.converse(version, input, output) else { return 0 };
+        let mut request = Request::default();
+        let Err(error) = self.converse(version, input, output, &mut request) else { return 0 };
         let told = match &error {
             Unheard::Client(_) => None,
             Unheard::Commands(error) => Some(error.to_string()),
@@ -76,8 +80,13 @@ impl Push<'_> {
         tracing::warn!(%error, "a push ended before its commands were understood");
         if let Some(reason) = told {
             // If the client is gone there is nobody to tell.
-            let line = format!("ERR refgate: {reason} (push {})\n", self.id);
-            let _ = pkt_line::write(output, line.as_bytes()).and_then(|()| output.flush());
+            let line = format!("refgate: {reason} (push {})\n", self.id);
+            let told = if request.capabilities.side_band_64k {
+                sideband::write(output, Band::Error, line.as_bytes())
+            } else {
+                pkt_line::write(output, format!("ERR {line}").as_bytes())
+            };
+            let _ = told.and_then(|()| output.flush());
         }
         128
     }
@@ -87,12 +96,15 @@ impl Push<'_> {
         version: ProtocolVersion,
         input: &mut dyn BufRead,
         output: &mut (dyn Write + Send),
+        request: &mut Request,
     ) -> Result<(), Unheard> {
         let snapshot = self.snapshot()?;
         let visible = snapshot.refs.iter().filter(|(name, _)| self.may_read(name)).map(|(name, id)| (name, id));
         let version_1 = version == ProtocolVersion::V1;
-        advertisement::encode(output, version_1, visible, CAPABILITIES).map_err(Unheard::Client)?;
-        let request = command::read_request(input, self.limits.ref_updates_max)?;
+        advertisement::encode(output, version_1, visible, &self.capabilities(&snapshot.connection))
+            .map_err(Unheard::Client)?;
+        command::read_request(input, self.limits.ref_updates_max, request)?;
+        let request = std::mem::take(request);
         if request.updates.is_empty() {
             return Ok(());
         }
@@ -106,6 +118,16 @@ impl Push<'_> {
             }
         });
         Ok(())
+    }
+
+    fn capabilities(&self, upstream: &Connection<'_>) -> String {
+        let mut list = CAPABILITIES.to_owned();
+        let own = matches!(self.target.base, Base::Own { .. });
+        for name in CAPABILITIES_TO_ASK.into_iter().filter(|name| !own || upstream.can(name)) {
+            list.push(' ');
+            list.push_str(name);
+        }
+        list
     }
 
     /// Asks the upstream for its refs and brings the mirror in step.

@@ -55,13 +55,17 @@ pub enum CommandError {
     OptionTooLong(usize),
 }
 
-/// Reads the commands up to the flush packet; no updates at all means the client had nothing to say.
-pub fn read_request(input: &mut (impl Read + ?Sized), updates_max: usize) -> Result<Request, CommandError> {
-    let mut request = Request::default();
+/// Reads the commands up to the flush packet; no updates at all means the client had nothing to say. On an error,
+/// `request` holds what had been read: its capabilities say how the client can be told.
+pub fn read_request(
+    input: &mut (impl Read + ?Sized),
+    updates_max: usize,
+    request: &mut Request,
+) -> Result<(), CommandError> {
     let mut first = true;
     loop {
         let line = match pkt_line::read(input)? {
-            None if first => return Ok(request),
+            None if first => return Ok(()),
             None => return Err(CommandError::Ended),
             Some(Packet::Flush) => break,
             Some(Packet::Data(line)) => line,
@@ -88,8 +92,7 @@ pub fn read_request(input: &mut (impl Read + ?Sized), updates_max: usize) -> Res
         }
         request.updates.push(parse_update(line)?);
     }
-    refuse_twins(&request.updates)?;
-    Ok(request)
+    refuse_twins(&request.updates)
 }
 
 fn parse_capabilities(list: &[u8]) -> Result<Capabilities, CommandError> {
@@ -196,7 +199,12 @@ mod tests {
     }
 
     fn read(lines: &[&str]) -> Result<Request, CommandError> {
-        read_request(&mut &packets(lines)[..], 2)
+        read_bytes(&packets(lines))
+    }
+
+    fn read_bytes(mut bytes: &[u8]) -> Result<Request, CommandError> {
+        let mut request = Request::default();
+        read_request(&mut bytes, 2, &mut request).map(|()| request)
     }
 
     #[test]
@@ -213,7 +221,7 @@ mod tests {
         assert!(create.old.is_none() && create.new.is_some() && create.name.as_bstr() == "refs/heads/x");
         assert!(delete.old.is_some() && delete.new.is_none() && delete.name.as_bstr() == "refs/heads/y");
         assert!(read(&[]).expect("empty").updates.is_empty());
-        assert!(read_request(&mut &b""[..], 2).expect("hang-up").updates.is_empty());
+        assert!(read_bytes(b"").expect("hang-up").updates.is_empty());
     }
 
     #[test]
@@ -222,7 +230,7 @@ mod tests {
             read(&[&format!("{ZERO} {A} refs/heads/x"), &format!("{A} {B} refs/tags/y")]).expect("fine").updates;
         let mut bytes = Vec::new();
         write_updates(&mut bytes, &updates, "report-status atomic").expect("write");
-        let request = read_request(&mut &bytes[..], 2).expect("read");
+        let request = read_bytes(&bytes).expect("read");
         assert_eq!(request.updates, updates);
         assert!(request.capabilities.atomic && request.capabilities.report_status);
     }
@@ -249,7 +257,7 @@ mod tests {
         let twice = format!("{A} {B} refs/heads/x");
         assert!(matches!(read(&[&twice, &twice]), Err(CommandError::Twice(_))));
         let open_end = packets(&[&twice]);
-        assert!(read_request(&mut &open_end[..open_end.len() - 4], 2).is_err());
+        assert!(read_bytes(&open_end[..open_end.len() - 4]).is_err());
     }
 
     #[test]
