@@ -176,18 +176,23 @@ pub fn suggest(name: &str, known: &[&str]) -> String {
     }
 }
 
-/// Levenshtein's edit distance.
+/// Edit distance, in which two swapped neighbours count as one slip.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
+    let mut before: Vec<usize> = Vec::new();
     let mut row: Vec<usize> = (0..=b.len()).collect();
+    let mut previous = None;
     for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
+        let mut next = vec![i + 1];
         for (j, cb) in b.iter().enumerate() {
-            let substitute = diagonal + usize::from(ca != *cb);
-            diagonal = row[j + 1];
-            row[j + 1] = substitute.min(row[j] + 1).min(diagonal + 1);
+            let mut cost = (row[j] + usize::from(ca != *cb)).min(row[j + 1] + 1).min(next[j] + 1);
+            if j > 0 && previous == Some(*cb) && b[j - 1] == ca {
+                cost = cost.min(before[j - 1] + 1);
+            }
+            next.push(cost);
         }
+        before = std::mem::replace(&mut row, next);
+        previous = Some(ca);
     }
     row[b.len()]
 }
@@ -399,6 +404,15 @@ mod tests {
             found.list,
             [Problem::new(0..0, "the key `size` is missing here").help("is `siez` meant to be it?")]
         );
+    }
+
+    #[test]
+    fn distances_count_slips() {
+        for (a, b, slips) in [("", "", 0), ("a", "", 1), ("size", "siez", 1), ("reop", "repo", 1), ("kind", "mind", 1)]
+        {
+            assert_eq!((distance(a, b), distance(b, a)), (slips, slips), "{a} {b}");
+        }
+        assert_eq!(distance("kitten", "sitting"), 3);
     }
 
     #[test]

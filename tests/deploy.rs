@@ -33,7 +33,9 @@ fn the_example_settings_are_right() {
 
 #[test]
 fn the_example_policy_is_right() {
-    Policy::parse("deploy/policy.toml", &read("deploy/policy.toml")).unwrap_or_else(|problems| panic!("{problems}"));
+    let policy = Policy::parse("deploy/policy.toml", &read("deploy/policy.toml"));
+    let policy = policy.unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(policy.lint(jiff::Timestamp::now()), []);
 }
 
 #[test]
@@ -77,6 +79,9 @@ fn init_writes_what_check_config_takes() {
         let config = place.join("refgate.toml");
         let output = refgate(&["check-config", "--config", config.to_str().expect("UTF-8")]);
         assert_eq!(output.status.code(), Some(0), "{case:?}: {}", text(&output));
+        // The policy is as it should be; only the files that are still to be put there are missing.
+        let warnings = text(&output).matches("warning: ").count() - text(&output).matches("there is no /").count();
+        assert_eq!(warnings, usize::from(!case.contains(&"--agent")), "{case:?}: {}", text(&output));
     }
 }
 
@@ -120,17 +125,45 @@ fn wrong_settings_are_a_negative_answer_and_missing_ones_cannot_be_run() {
     for command in ["check-config", "doctor", "log"] {
         assert_eq!(refgate(&[command, "--config", shown]).status.code(), Some(2), "{command}");
     }
-    fs::write(&config, "data = \"d\"\npolcy = \"p\"\n").expect("written");
+    fs::write(&config, "data = \"d\"\npolicy = \"p\"\nlogg = 1\n").expect("written");
     for command in ["check-config", "doctor", "log"] {
         let output = refgate(&[command, "--config", shown]);
         assert_eq!(output.status.code(), Some(1), "{command}");
-        assert!(text(&output).contains(&format!("{shown}:2:1")), "{}", text(&output));
+        assert!(text(&output).contains(&format!("{shown}:3:1")), "{}", text(&output));
     }
     fs::write(&config, "data = \"d\"\npolicy = \"p\"\n").expect("written");
     assert_eq!(refgate(&["check-config", "--config", shown]).status.code(), Some(1));
     assert_eq!(refgate(&["log", "--config", shown]).status.code(), Some(2));
     assert_eq!(refgate(&["nonsense"]).status.code(), Some(2));
     assert_eq!(refgate(&["version"]).status.code(), Some(0));
+}
+
+#[test]
+fn doctor_reaches_a_local_upstream_and_says_what_is_wrong() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let upstream = dir.path().join("app.git");
+    let made = Command::new("git").args(["init", "--quiet", "--bare"]).arg(&upstream).output().expect("git");
+    assert!(made.status.success());
+    let gate = dir.path().join("gate");
+    let [shown, upstream] = [&gate, &upstream].map(|path| path.to_str().expect("UTF-8"));
+    assert!(refgate(&["init", shown, "--upstream", upstream, "--agent", "x"]).status.success());
+    let config = gate.join("refgate.toml");
+    let settings = fs::read_to_string(&config).expect("settings");
+    fs::write(&config, format!("listen = \"127.0.0.1:0\"\n{settings}")).expect("written");
+    let doctor = || refgate(&["doctor", "--json", "--config", config.to_str().expect("UTF-8")]);
+    let output = doctor();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let lines: Vec<serde_json::Value> =
+        text(&output).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let found = |what: &str| lines.iter().find(|line| line["check"] == what).map(|line| line["state"].clone());
+    for what in ["policy", "git", "clock", "upstream app", "address 127.0.0.1:0"] {
+        assert_eq!(found(what), Some("ok".into()), "{what}\n{}", text(&output));
+    }
+    assert_eq!(found("data directory"), Some("warn".into()));
+    fs::remove_dir_all(upstream).expect("removed");
+    let output = doctor();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains(r#""check":"upstream app""#));
 }
 
 #[test]

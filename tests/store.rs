@@ -118,7 +118,7 @@ fn a_push_is_settled_by_another_only_when_its_process_is_gone() {
     assert_eq!(first.unsettled().expect("read"), []);
     assert_eq!(second.unsettled().expect("read"), []);
     drop(first);
-    assert_eq!(second.unsettled().expect("read"), [accepted.clone()]);
+    assert_eq!(second.unsettled().expect("read"), std::slice::from_ref(&accepted));
     second.settled(&outcome(&accepted)).expect("settled");
     assert_eq!(second.unsettled().expect("read"), []);
 }
@@ -313,9 +313,15 @@ fn many_writers_share_a_transaction() {
     let mut numbers: Vec<u64> = threads.into_iter().map(|thread| thread.join().expect("it ends")).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=32).collect::<Vec<u64>>());
-    let frames = std::fs::metadata(format!("{}-wal", Store::path(data.path()).display())).expect("a log").len() / 4096;
-    assert!(frames < 4 * 32, "32 records in few transactions, not {frames} pages");
+    let transactions = committed(&data);
+    assert!(transactions <= 8, "32 records at once in {transactions} transactions, the schema's included");
     assert!(store.verify(None).expect("it can be read").is_ok());
+}
+
+/// Transactions in the write-ahead log: frames whose header tells the size of the file after a commit.
+fn committed(data: &tempfile::TempDir) -> usize {
+    let log = std::fs::read(format!("{}-wal", Store::path(data.path()).display())).expect("a log");
+    log[32..].chunks_exact(24 + 4096).filter(|frame| frame[4..8] != [0; 4]).count()
 }
 
 #[test]
@@ -335,6 +341,84 @@ fn one_refused_write_does_not_spoil_the_others_of_its_transaction() {
         .collect();
     assert!(threads.into_iter().all(|thread| thread.join().expect("it ends")));
     assert_eq!(store.verify(None).expect("it can be read").map(|head| head.seq), Ok(8));
+}
+
+// `refgate log` over a store.
+
+fn log(data: &Path, arguments: &[&str]) -> (i32, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_refgate"));
+    let output = command.args(["log", "--data"]).arg(data).args(arguments).output().expect("it runs");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code().expect("a code"), String::from_utf8(text).expect("UTF-8"))
+}
+
+#[test]
+fn log_shows_a_line_a_push_and_the_kept_lines() {
+    let data = temporary();
+    let store = open(data.path());
+    let fixed = |id: &str, entry: DecisionEntry| DecisionEntry { push: PushId::parse(id).expect("an id"), ..entry };
+    let accepted = fixed("01JD7Q2ZZZZZZZZZZZZZZZZZZ1", decision(Verdict::Accept));
+    let mut refused = fixed("01JD7Q2ZZZZZZZZZZZZZZZZZZ2", decision(Verdict::Refuse));
+    refused.updates[0].name = RefName::parse("refs/heads/evil\u{202e}".as_bytes()).expect("a ref");
+    let under_way = fixed("01JD7Q2ZZZZZZZZZZZZZZZZZZ3", decision(Verdict::Accept));
+    let gone = AbortEntry { push: PushId::parse("01JD7Q2ZZZZZZZZZZZZZZZZZZ4").expect("an id"), ..abort(&accepted) };
+    store.note(&EventEntry::new("start", accepted.time)).expect("noted");
+    store.decided(&accepted).expect("decided");
+    store.settled(&outcome(&accepted)).expect("settled");
+    store.decided(&refused).expect("decided");
+    store.decided(&under_way).expect("decided");
+    store.aborted(&gone).expect("aborted");
+    assert_eq!(
+        log(data.path(), &[]),
+        (
+            0,
+            "TIME (UTC)           PUSH                        REPO  WHO       DECISION  OUTCOME    WHAT\n\
+             2026-05-01 12:00:00  01JD7Q2ZZZZZZZZZZZZZZZZZZ4  app   claude-1  none      -          bad-pack\n\
+             2026-05-01 12:00:00  01JD7Q2ZZZZZZZZZZZZZZZZZZ3  app   claude-1  accept    under way  agent/claude-1/x\n\
+             2026-05-01 12:00:00  01JD7Q2ZZZZZZZZZZZZZZZZZZ2  app   claude-1  refuse    -          evil\\u{202e}\n\
+             2026-05-01 12:00:00  01JD7Q2ZZZZZZZZZZZZZZZZZZ1  app   claude-1  accept    forwarded  agent/claude-1/x\n"
+                .to_owned()
+        )
+    );
+    let (code, json) = log(data.path(), &["--json"]);
+    let words: Vec<_> = json.lines().map(|line| Record::from_line(line).expect("a record").kind()).collect();
+    assert_eq!((code, words), (0, vec!["event", "decision", "outcome", "decision", "decision", "abort"]));
+    // The lines alone give the head again.
+    let head = json.lines().zip(1..).fold(Hash::NONE, |hash, (line, seq)| hash.next(seq, line));
+    assert_eq!(head, store.head().expect("a head").hash);
+
+    assert_eq!(log(data.path(), &["--limit", "1"]).1.lines().count(), 2);
+    assert_eq!(log(data.path(), &["--decision", "refuse"]).1.lines().count(), 2);
+    assert_eq!(log(data.path(), &["--repo", "lib"]).1.lines().count(), 1);
+    assert_eq!(log(data.path(), &["--json", "--push", &accepted.push.to_string()]).1.lines().count(), 2);
+    assert!(
+        log(data.path(), &["--push", &accepted.push.to_string()]).1.contains("  forwarded refs/heads/agent/claude-1/x")
+    );
+    assert_eq!(log(data.path(), &["--push", &PushId::generate().to_string()]).0, 1);
+    for wrong in [["--push", "x"], ["--decision", "maybe"], ["--since", "never"], ["--repo", "../x"]] {
+        assert_eq!(log(data.path(), &wrong).0, 2, "{wrong:?}");
+    }
+    assert_eq!(log(temporary().path(), &[]).0, 2);
+}
+
+#[test]
+fn log_verify_answers_with_its_exit_code() {
+    let data = temporary();
+    let store = open(data.path());
+    store.decided(&decision(Verdict::Refuse)).expect("decided");
+    let head = store.head().expect("a head").hash.to_string();
+    store.decided(&decision(Verdict::Refuse)).expect("decided");
+    let newest = store.head().expect("a head").hash;
+    assert_eq!(log(data.path(), &["--verify"]), (0, format!("the chain holds: 2 records\nhead {newest}\n")));
+    let json = format!("{{\"ok\":true,\"seq\":2,\"head\":\"{newest}\"}}\n");
+    assert_eq!(log(data.path(), &["--verify", "--json", "--head", &head]), (0, json));
+    assert_eq!(log(data.path(), &["--verify", "--head", &"0a".repeat(32)]).0, 1);
+    assert_eq!(log(data.path(), &["--verify", "--head", "x"]).0, 2);
+    drop(store);
+    tamper(data.path(), "UPDATE record SET line = replace(line, 'refuse', 'accept') WHERE seq = 2");
+    let broken = "the chain is broken at record 2: its hash does not follow from its line and the record before\n";
+    assert_eq!(log(data.path(), &["--verify"]), (1, broken.to_owned()));
+    assert_eq!(log(temporary().path(), &["--verify"]).0, 2);
 }
 
 // The tests below run this test program again as a child that they can kill or starve.

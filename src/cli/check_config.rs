@@ -5,6 +5,7 @@ use crate::config::{Config, Token, Upstream};
 use crate::model::RepoName;
 use crate::policy::Policy;
 use crate::strict::{self, Problem, Table};
+use jiff::Timestamp;
 use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -31,23 +32,17 @@ pub fn run(path: &Path) -> ExitCode {
     };
     let mut warnings = String::new();
     let mut warn = |problem: &Problem| strict::render(&mut warnings, "warning", &policy_file, &text, problem);
-    let found = lint(&policy).into_iter().chain(unknown_repos(&policy_file, &text, &config));
-    let count = found.map(|problem| warn(&problem)).count();
+    let found = policy.lint(Timestamp::now()).into_iter().chain(unknown_repos(&policy_file, &text, &config));
+    let mut count = found.map(|problem| warn(&problem)).count();
     for missing in missing_files(&config) {
         let _ = writeln!(warnings, "warning: {missing}");
+        count += 1;
     }
     complain(&warnings);
-    print(&format!(
-        "{}: ok, {} repositories\n{policy_file}: ok, {count} warnings\n",
-        path.display(),
-        config.repos.len()
-    ));
+    let names: Vec<&str> = config.repos.keys().map(RepoName::as_str).collect();
+    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    print(&format!("{} and {policy_file} are right\nrepositories: {names}\nwarnings: {count}\n", path.display()));
     DONE
-}
-
-/// What the policy itself has to say of its rules.
-fn lint(_policy: &Policy) -> Vec<Problem> {
-    Vec::new()
 }
 
 /// Repositories that the policy names and the settings do not know: such a grant or rule does nothing.

@@ -90,7 +90,8 @@ impl World {
         }
         let known: Vec<String> = connection.refs().iter().map(|(_, id)| format!("^{id}\n")).collect();
         let quarantine = Quarantine::new(&self.agent, updates, &known);
-        let source = quarantine.source(mirror);
+        let objects = mirror.objects_dir();
+        let source = quarantine.source(mirror, &objects);
         let outcomes = connection.push_updates(updates, source, &[], &mut |_| {}).expect("sent");
         assert!(outcomes.iter().map(|o| &o.name).eq(updates.iter().map(|u| &u.name)));
         outcomes.into_iter().map(|RefOutcome { outcome, .. }| outcome).collect()
@@ -117,10 +118,15 @@ impl Quarantine {
         Self { dir, pack }
     }
 
-    fn source<'a>(&'a self, mirror: &'a Mirror) -> Source<'a> {
+    fn source<'a>(&'a self, mirror: &'a Mirror, objects_dir: &'a Path) -> Source<'a> {
         let quarantine = self.pack.is_some().then_some(self.dir.path());
-        Source { mirror, quarantine, pack: self.pack.as_deref() }
+        Source { quarantine, pack: self.pack.as_deref(), ..source(mirror, objects_dir) }
     }
+}
+
+/// What the mirror alone has.
+fn source<'a>(mirror: &'a Mirror, objects_dir: &'a Path) -> Source<'a> {
+    Source { git_dir: mirror.dir(), objects_dir, objects: mirror.store(), quarantine: None, pack: None }
 }
 
 fn update(name: &str, old: Option<&str>, new: Option<&str>) -> RefUpdate {
@@ -216,7 +222,9 @@ fn a_hook_of_the_upstream_has_its_say() {
         let quarantine = Quarantine::new(&world.agent, &updates, &[]);
         let mut heard = Vec::new();
         let mut relay = |bytes: &[u8]| heard.extend_from_slice(bytes);
-        let outcomes = connection.push_updates(&updates, quarantine.source(&mirror), &[], &mut relay).expect("sent");
+        let outcomes = connection
+            .push_updates(&updates, quarantine.source(&mirror, &mirror.objects_dir()), &[], &mut relay)
+            .expect("sent");
         let Outcome::Rejected { class, reason } = &outcomes[0].outcome else { panic!("{outcomes:?}") };
         assert_eq!(*class, Rejection::Refused);
         assert!(!reason.contains('\u{1b}'));
@@ -244,7 +252,8 @@ fn a_push_without_a_pack_sends_what_the_upstream_lacks() {
         } else {
             copy_objects(&world.agent, &mirror);
         }
-        let none = Source { mirror: &mirror, quarantine: None, pack: None };
+        let objects = mirror.objects_dir();
+        let none = source(&mirror, &objects);
         let outcomes = push(&[update("refs/heads/x", None, Some(&b))], none);
         assert!(matches!(outcomes[0].outcome, Outcome::Ok(_)), "{transport:?} {outcomes:?}");
         // The mirror has it and the upstream does not; a pack that lacks it is made good.
@@ -257,7 +266,7 @@ fn a_push_without_a_pack_sends_what_the_upstream_lacks() {
         let e = commit(&world.agent, Some(&d), "g", "e");
         let updates = [update("refs/heads/z", None, Some(&e))];
         let quarantine = Quarantine::new(&world.agent, &updates, &[format!("^{d}\n")]);
-        let outcomes = push(&updates, quarantine.source(&mirror));
+        let outcomes = push(&updates, quarantine.source(&mirror, &mirror.objects_dir()));
         assert!(matches!(outcomes[0].outcome, Outcome::Ok(_)), "{transport:?} {outcomes:?}");
         assert_eq!(rev(&repo, "refs/heads/z"), Some(e));
     }
@@ -347,4 +356,42 @@ fn a_sha256_upstream_is_named_as_such() {
 /// A connection's refs may be older than what a fetch finds.
 fn moved(error: MirrorError) -> Result<(), MirrorError> {
     if matches!(error, MirrorError::Upstream(UpstreamError::Moved)) { Ok(()) } else { Err(error) }
+}
+
+#[test]
+fn work_that_a_hook_starts_in_the_background_goes_on() {
+    let world = World::new();
+    let a = commit(&world.agent, None, "f", "a");
+    let (repo, mirror) = world.fresh(Transport::Local);
+    hook(&repo, "post-receive", "(read line < gate; echo \"$line\" > done) >/dev/null 2>&1 &");
+    let made = std::process::Command::new("mkfifo").arg(repo.join("gate")).status().expect("starts");
+    assert!(made.success());
+    assert!(is_ok(&world.push(Transport::Local, &mirror, &[update(MAIN, None, Some(&a))])));
+    std::fs::write(repo.join("gate"), "go\n").expect("someone reads");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while std::fs::read(repo.join("done")).unwrap_or_default() != b"go\n" {
+        assert!(std::time::Instant::now() < deadline, "the work was killed");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn push_options_go_where_they_are_taken() {
+    let world = World::new();
+    let a = commit(&world.agent, None, "f", "a");
+    for transport in TRANSPORTS {
+        let (repo, mirror) = world.fresh(transport);
+        git(&repo, &["config", "receive.advertisePushOptions", "true"]);
+        hook(&repo, "pre-receive", "test \"$GIT_PUSH_OPTION_COUNT $GIT_PUSH_OPTION_0\" = '1 a=b c'");
+        let upstream = world.upstream(transport);
+        let updates = [update(MAIN, None, Some(&a))];
+        let quarantine = Quarantine::new(&world.agent, &updates, &[]);
+        for (options, lands) in [(vec!["other".into()], false), (vec!["a=b c".into()], true)] {
+            let connection = Connection::open(&upstream, &world.limits).expect("opens");
+            let objects = mirror.objects_dir();
+            let source = quarantine.source(&mirror, &objects);
+            let outcomes = connection.push_updates(&updates, source, &options, &mut |_| {}).expect("sent");
+            assert_eq!(matches!(outcomes[0].outcome, Outcome::Ok(_)), lands, "{transport:?} {outcomes:?}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod command;
 pub mod credential;
+mod delta_cache;
 pub mod local;
 pub mod mirror;
 pub mod objects;

@@ -1,5 +1,6 @@
 //! Reading objects: what the push brought, over what the mirror has.
 
+use crate::git::delta_cache::DeltaCache;
 use crate::model::ObjectId;
 use gix::objs::{Exists, Find, FindHeader, Kind};
 use gix::odb::store::init::{Options, Slots};
@@ -50,23 +51,30 @@ impl ObjectStore {
 pub struct Objects {
     new: Option<Handle>,
     base: Handle,
+    /// `base` again, for what a fetch or repack brought since: looks at the disk anew whenever it misses. The two
+    /// above never do, as nearly every object of a push is missing from one of them.
+    late: Handle,
 }
 
 impl Objects {
     /// `new` must not list `base` as its alternate: which of the two has an object is a fact that counts.
     #[must_use]
     pub fn new(new: Option<&ObjectStore>, base: &ObjectStore) -> Self {
-        let cached = |store: &ObjectStore| {
-            let mut handle = store.handle();
-            handle.set_pack_cache(|| Box::new(gix::odb::pack::cache::lru::StaticLinkedList::<64>::default()));
+        let late = fresh_handle(base);
+        let settled = |mut handle: Handle| {
+            handle.refresh_never();
             handle
         };
-        Self { new: new.map(cached), base: cached(base) }
+        Self { new: new.map(|store| settled(fresh_handle(store))), base: settled(late.clone()), late }
+    }
+
+    fn handles(&self) -> impl Iterator<Item = &Handle> {
+        self.new.iter().chain([&self.base, &self.late])
     }
 
     /// Reads an object into `buffer`; `None` if neither side has it.
     pub fn find(&self, id: &ObjectId, buffer: &mut Vec<u8>) -> Result<Option<Kind>, ReadError> {
-        for handle in self.new.iter().chain([&self.base]) {
+        for handle in self.handles() {
             let found = handle.try_find(id, buffer).map_err(|e| ReadError::Object(*id, e.to_string()))?;
             if let Some(data) = found {
                 return Ok(Some(data.kind));
@@ -86,7 +94,7 @@ impl Objects {
 
     /// Kind and size of an object without inflating it as a whole; `None` if neither side has it.
     pub fn header(&self, id: &ObjectId) -> Result<Option<(Kind, u64)>, ReadError> {
-        for handle in self.new.iter().chain([&self.base]) {
+        for handle in self.handles() {
             let found = handle.try_header(id).map_err(|e| ReadError::Object(*id, e.to_string()))?;
             if let Some(header) = found {
                 return Ok(Some((header.kind, header.size)));
@@ -98,6 +106,16 @@ impl Objects {
     /// Whether the mirror itself has the object: then all it reaches is there too.
     #[must_use]
     pub fn in_base(&self, id: &ObjectId) -> bool {
-        self.base.exists(id)
+        let is_new = || self.new.as_ref().is_some_and(|new| new.exists(id));
+        self.base.exists(id) || (!is_new() && self.late.exists(id))
     }
+}
+
+/// A handle that knows what is on the disk now, however long ago the store was opened.
+fn fresh_handle(store: &ObjectStore) -> Handle {
+    let mut handle = store.handle();
+    handle.set_pack_cache(|| Box::<DeltaCache>::default());
+    // A miss makes it look.
+    let _ = handle.exists(&ObjectId::null(gix::hash::Kind::Sha1));
+    handle
 }

@@ -62,7 +62,7 @@ fn grouped(request: &Request<'_>, updates: &[Update]) -> Vec<Vec<usize>> {
     for (index, update) in updates.iter().enumerate() {
         let is_delete = update.facts.kind == UpdateKind::Delete;
         let old = update.facts.update.old.filter(|_| !is_delete);
-        let class = request.classes.get(index).copied().unwrap_or(index);
+        let class = request.classes.get(index).copied().unwrap_or(usize::MAX - index);
         let place = *places.entry(Key { class, is_delete, old }).or_insert(groups.len());
         match groups.get_mut(place) {
             Some(group) => group.push(index),

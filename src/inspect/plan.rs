@@ -30,8 +30,8 @@ impl<'a, 'h> Planner<'a, 'h> {
     pub fn job(&mut self, node: Node, direction: Direction) -> Result<Job, InspectError> {
         let parents = self.history.parent_nodes(node)?;
         let comparison = match (parents.as_slice(), direction) {
-            ([], Direction::Dropped) => self.from_to(node, None)?,
-            ([parent], Direction::Dropped) => self.from_to(node, Some(*parent))?,
+            ([], Direction::Dropped) => self.undone(node, None)?,
+            ([parent], Direction::Dropped) => self.undone(node, Some(*parent))?,
             (_, Direction::Added | Direction::Dropped) => self.with_parents(node, &parents)?,
         };
         Ok(Job {
@@ -44,7 +44,7 @@ impl<'a, 'h> Planner<'a, 'h> {
     }
 
     /// A commit undone: its tree is what was, its parent's what comes back.
-    fn from_to(&mut self, from: Node, to: Option<Node>) -> Result<Comparison, InspectError> {
+    fn undone(&mut self, from: Node, to: Option<Node>) -> Result<Comparison, InspectError> {
         let to = to.map(|node| self.history.tree(node)).transpose()?;
         let from = self.history.tree(from)?;
         Ok(Comparison { trees: vec![to, Some(from)], parent_count: 1, bases: PairBases::unknown() })

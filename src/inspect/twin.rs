@@ -17,11 +17,14 @@ pub(super) struct Twin {
     pub entry: Entry,
 }
 
+/// Names and entries by what the name folds to.
+type ByFold = HashMap<Vec<u8>, Vec<(Vec<u8>, Entry)>>;
+
 /// The names of one directory of a commit.
 #[derive(Default)]
 pub(super) struct Siblings {
     scans: usize,
-    by_fold: Option<HashMap<Vec<u8>, Vec<(Vec<u8>, Entry)>>>,
+    by_fold: Option<ByFold>,
 }
 
 impl Siblings {
@@ -68,8 +71,8 @@ impl Siblings {
         Ok(has_one && has_two)
     }
 
-    fn table(&mut self, directory: &TreeCursor) -> Result<&HashMap<Vec<u8>, Vec<(Vec<u8>, Entry)>>, ReadError> {
-        let mut table: HashMap<Vec<u8>, Vec<(Vec<u8>, Entry)>> = HashMap::new();
+    fn table(&mut self, directory: &TreeCursor) -> Result<&ByFold, ReadError> {
+        let mut table = ByFold::new();
         if self.by_fold.is_none() {
             let mut cursor = directory.rewound()?;
             while let Some((name, entry)) = cursor.entry() {

@@ -1,53 +1,60 @@
 //! Names as file systems compare them: the one place that says which two names may end up as one file.
 
+use crate::model::is_invisible;
 use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization;
 
-/// Folds one part of a path, so that parts a case-insensitive or normalising file system cannot tell apart are equal.
+/// Folds one part of a path, so that parts some file system cannot tell apart are equal.
 ///
-/// Case (all of Unicode), canonical normalisation (NFC), the code points HFS+ ignores, and the dots and spaces at
-/// the end that Windows drops. Bytes that are not UTF-8 stay as they are. A part that would vanish keeps its dots
-/// and spaces.
+/// Case (all of Unicode), canonical normalisation, invisible characters (HFS+ ignores some of them), and what
+/// Windows drops at the end: dots, spaces, `:stream`. More names are equal than on any one file system.
 #[must_use]
 pub fn fold_segment(segment: &[u8]) -> Cow<'_, [u8]> {
     if segment.is_ascii() {
-        let kept = trim_end(segment);
-        return match kept.iter().any(u8::is_ascii_uppercase) {
-            true => Cow::Owned(kept.to_ascii_lowercase()),
-            false => Cow::Borrowed(kept),
-        };
+        return fold_text(strip_ntfs(segment));
     }
-    let mut folded = Vec::with_capacity(segment.len());
-    for chunk in segment.utf8_chunks() {
-        folded.extend_from_slice(fold_text(chunk.valid()).as_bytes());
-        folded.extend_from_slice(chunk.invalid());
-    }
-    folded.truncate(trim_end(&folded).len());
-    Cow::Owned(folded)
+    let folded = fold_text(segment);
+    Cow::Owned(strip_ntfs(&folded).to_vec())
 }
 
 /// Whether `segment` folds to `folded`, which is folded already. Spares the allocation for ASCII.
 #[must_use]
 pub fn folds_to(segment: &[u8], folded: &[u8]) -> bool {
     match segment.is_ascii() {
-        true => trim_end(segment).eq_ignore_ascii_case(folded),
+        true => strip_ntfs(segment).eq_ignore_ascii_case(folded),
         false => *fold_segment(segment) == *folded,
     }
 }
 
-/// Upper case first, then lower case: characters with an odd upper case (`ſ`, the Kelvin sign, `ß`) meet their kin.
-fn fold_text(text: &str) -> String {
-    let upper = text.chars().filter(|&c| !is_ignored_by_hfs(c)).nfc().flat_map(char::to_uppercase);
-    upper.flat_map(char::to_lowercase).nfc().collect()
+/// Folds case and normal form, and drops invisible characters. Bytes that are not UTF-8 stay.
+///
+/// Decomposed (NFD): decomposed texts can be cut and joined. Lower, upper, lower case: one of them alone leaves the
+/// long s, the Kelvin sign or the capital sharp s apart.
+#[must_use]
+pub fn fold_text(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if bytes.is_ascii() {
+        return match bytes.iter().any(u8::is_ascii_uppercase) {
+            true => Cow::Owned(bytes.to_ascii_lowercase()),
+            false => Cow::Borrowed(bytes),
+        };
+    }
+    let mut folded = Vec::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        let visible = chunk.valid().nfd().filter(|c| !is_invisible(*c));
+        let cased = visible.flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+        let text: String = cased.nfd().filter(|c| !is_invisible(*c)).collect();
+        folded.extend_from_slice(text.as_bytes());
+        folded.extend_from_slice(chunk.invalid());
+    }
+    Cow::Owned(folded)
 }
 
-fn is_ignored_by_hfs(c: char) -> bool {
-    matches!(c as u32, 0x200C..=0x200F | 0x202A..=0x202E | 0x206A..=0x206F | 0xFEFF)
-}
-
-fn trim_end(segment: &[u8]) -> &[u8] {
-    let end = segment.iter().rposition(|byte| !matches!(byte, b'.' | b' '));
-    end.and_then(|last| segment.get(..=last)).unwrap_or(segment)
+/// Cuts `:stream` and then dots and spaces at the end, as Windows does; a name of nothing else stays.
+#[must_use]
+pub fn strip_ntfs(segment: &[u8]) -> &[u8] {
+    let name = segment.split(|byte| *byte == b':').next().unwrap_or(segment);
+    let last = name.iter().rposition(|byte| !matches!(byte, b'.' | b' '));
+    last.and_then(|last| name.get(..=last)).unwrap_or(segment)
 }
 
 #[cfg(test)]
@@ -56,7 +63,10 @@ mod tests {
 
     #[test]
     fn names_that_file_systems_confuse_fold_to_one() {
-        let twins: [(&[u8], &[u8]); 14] = [
+        let twins: [(&[u8], &[u8]); 17] = [
+            (b"secret::$DATA", b"secret"),
+            (b"secret. :x:y", b"secret"),
+            ("a\u{fe0f}\u{ad}".as_bytes(), b"a"),
             (b"Secret", b"secret"),
             (b"secret.", b"SECRET"),
             (b"secret . .", b"secret"),
@@ -82,7 +92,8 @@ mod tests {
 
     #[test]
     fn other_names_stay_apart() {
-        let different: [(&[u8], &[u8]); 6] = [
+        let different: [(&[u8], &[u8]); 7] = [
+            (b":a", b":b"),
             (b"secret", b"secrets"),
             (b".a", b"a"),
             (b" a", b"a"),

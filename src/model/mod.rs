@@ -14,7 +14,7 @@ mod usage;
 pub use change::{Change, CommitFacts, Direction, Entry, Group, Needs, PushFacts, TagFacts, UpdateFacts, UpdateKind};
 pub use escape::{Escaped, is_invisible};
 pub use finding::{Effect, Finding, Place};
-pub use fold::{fold_segment, folds_to};
+pub use fold::{fold_segment, fold_text, folds_to, strip_ntfs};
 pub use gix::ObjectId;
 pub use limits::Limits;
 pub use name::{InvalidName, PrincipalKind, PrincipalName, RepoName};

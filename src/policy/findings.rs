@@ -149,6 +149,8 @@ impl Findings {
             if stored.last_commit != commit {
                 stored.others += 1;
                 stored.last_commit = commit;
+                // Commits come newest first: where it began is what is named.
+                stored.finding.place.commit = commit;
                 if let (Some(first), Some(this)) = (&mut stored.undo, undo) {
                     first.base = this.base;
                 }
@@ -204,12 +206,11 @@ impl Stored {
 
 impl Undo {
     fn command(&self, others: usize) -> String {
-        let short = |id: &ObjectId| id.to_hex_with_len(10).to_string();
         if self.direction == Direction::Dropped {
             return format!("keep {}: git pull --rebase, then push again without --force", short(&self.commit));
         }
-        let base = self.base.as_ref().map_or("--root".to_owned(), short);
-        let path = shell_path(&self.path);
+        let base = self.base.as_ref().map_or_else(|| "--root".to_owned(), short);
+        let path = shell_word(&self.path, Word::Pathspec);
         let amend = match (self.parents.as_slice(), &path) {
             ([], Some(path)) => format!("git rm --cached -- {path} && git commit --amend --no-edit"),
             ([parent], Some(path)) => {
@@ -226,16 +227,32 @@ impl Undo {
     }
 }
 
-/// A path as one word for a shell, read literally by git; `None` if it cannot be shown.
-fn shell_path(path: &[u8]) -> Option<String> {
-    let text = path.to_str().ok()?;
-    if Escaped(path).to_string() != text {
+/// An object id as messages show it.
+#[must_use]
+pub fn short(id: &ObjectId) -> String {
+    id.to_hex_with_len(10).to_string()
+}
+
+/// What git will take a word of a command for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    Ref,
+    /// Read literally, without git's own patterns.
+    Pathspec,
+}
+
+/// Bytes of the client as one word for a shell; `None` if they cannot be shown as they are.
+#[must_use]
+pub fn shell_word(bytes: &[u8], word: Word) -> Option<String> {
+    let text = bytes.to_str().ok()?;
+    if Escaped(bytes).to_string() != text {
         return None;
     }
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | '@' | '+' | ',' | '=');
     if text.chars().all(is_plain) {
         return Some(text.to_owned());
     }
-    let magic = if text.starts_with(':') || text.contains(['*', '?', '[']) { ":(literal)" } else { "" };
+    let is_magic = word == Word::Pathspec && (text.starts_with(':') || text.contains(['*', '?', '[']));
+    let magic = if is_magic { ":(literal)" } else { "" };
     Some(format!("'{magic}{}'", text.replace('\'', "'\\''")))
 }

@@ -146,7 +146,8 @@ mod tests {
 
     #[test]
     fn folding_twice_changes_nothing_more_for_every_character() {
-        for c in '\0'..=char::MAX {
+        // Nothing is assigned between the third plane and the fourteenth.
+        for c in ('\0'..'\u{40000}').chain('\u{e0000}'..'\u{e1000}') {
             let once = fold_text(c.to_string().as_bytes());
             assert_eq!(fold_text(&once), once, "{c:?}");
         }

@@ -1,14 +1,14 @@
 //! The decision: who may, what every rule says, and the strongest effect of it all.
 
-use crate::model::{Effect, Finding, Needs, UpdateFacts, UpdateKind};
-use crate::policy::findings::{ChangeView, Findings, Fix, Voice};
+use crate::model::{Effect, Finding, Group, Needs, PushFacts, UpdateFacts, UpdateKind};
+use crate::policy::findings::{ChangeView, Findings, Fix, Voice, Word, shell_word, short};
 use crate::policy::grant::Grant;
 use crate::policy::pattern::{Place, Subject, Who};
 use crate::policy::rules::{Rule, always};
 use crate::policy::settings::{RepoSettings, SymlinkTargets};
 use crate::policy::symlink;
 use crate::policy::{Approval, Case, Decision, Judgement, Policy};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Judges a push. Pure: the same case gives the same findings in the same order.
 pub fn judge(policy: &Policy, case: &Case<'_>) -> Judgement {
@@ -46,13 +46,21 @@ struct Scene<'a> {
     principal: Option<usize>,
 }
 
+/// Grants with their places in the policy.
+type Numbered<'a> = Vec<(usize, &'a Grant)>;
+
+/// Which grants, grants used up, and rules.
+type LensKey = (Vec<usize>, Vec<usize>, Vec<usize>);
+
 /// The grants and rules by which some commits are judged. Ref updates with the same ones share a lens.
 struct Lens<'a> {
     grants: Vec<&'a Grant>,
     /// Grants whose quota is used up: they give nothing, but are a better reason than "no grant".
     spent: Vec<&'a Grant>,
     rules: Vec<&'a Rule>,
-    /// For each commit of the push, whether it is seen through this lens.
+    /// Groups of the push that are seen through this lens.
+    groups: BTreeSet<usize>,
+    /// For each commit of the push, whether it is.
     commits: Vec<bool>,
 }
 
@@ -77,14 +85,8 @@ impl<'a> Scene<'a> {
     /// Finds out for each ref update what allows it, and through which lens its commits are to be seen.
     fn lenses(&self, findings: &mut Findings) -> Vec<Lens<'a>> {
         let facts = self.case.facts;
-        let mut lenses: BTreeMap<(Vec<usize>, Vec<usize>, Vec<usize>), Lens<'a>> = BTreeMap::new();
-        let mut groups = vec![Vec::new(); facts.updates.len()];
-        for (index, group) in facts.groups.iter().enumerate() {
-            for update in &group.updates {
-                groups.get_mut(*update).map(|list: &mut Vec<usize>| list.push(index));
-            }
-        }
-        for (update, groups) in facts.updates.iter().zip(groups) {
+        let mut lenses: BTreeMap<LensKey, Lens<'a>> = BTreeMap::new();
+        for (update, groups) in facts.updates.iter().zip(groups_of_updates(facts)) {
             let (grants, spent) = self.grants_of(update, findings);
             if update.kind == UpdateKind::Delete {
                 continue;
@@ -96,9 +98,12 @@ impl<'a> Scene<'a> {
                 grants: grants.into_iter().map(|(_, g)| g).collect(),
                 spent: spent.into_iter().map(|(_, g)| g).collect(),
                 rules: rules.into_iter().map(|(_, r)| r).collect(),
+                groups: BTreeSet::new(),
                 commits: vec![false; facts.commits.len()],
             });
-            for commit in groups.iter().filter_map(|g| facts.groups.get(*g)).flat_map(|g| &g.commits) {
+            // A group of many refs is gone through once.
+            let new_groups = groups.into_iter().filter(|(index, _)| lens.groups.insert(*index));
+            for commit in new_groups.flat_map(|(_, group)| &group.commits) {
                 if let Some(seen) = lens.commits.get_mut(*commit) {
                     *seen = true;
                 }
@@ -108,12 +113,7 @@ impl<'a> Scene<'a> {
     }
 
     /// The grants that allow this ref update, and those that would with quota left.
-    #[expect(clippy::type_complexity, reason = "two lists of the same, used once")]
-    fn grants_of(
-        &self,
-        update: &UpdateFacts,
-        findings: &mut Findings,
-    ) -> (Vec<(usize, &'a Grant)>, Vec<(usize, &'a Grant)>) {
+    fn grants_of(&self, update: &UpdateFacts, findings: &mut Findings) -> (Numbered<'a>, Numbered<'a>) {
         let case = self.case;
         let name = &update.update.name;
         let allowing = self.grants().filter(|(_, g)| g.allow.contains(&update.kind) && g.has_ref(name, self.who()));
@@ -147,12 +147,26 @@ impl<'a> Scene<'a> {
             UpdateKind::Rewind if !allowed.is_empty() => {
                 Fix::Text("push without --force, on top of what is there: git pull --rebase".to_owned())
             }
-            UpdateKind::Create | UpdateKind::Update | UpdateKind::Rewind if !all.is_empty() => {
-                Fix::Text("push to a ref that is yours: git push origin HEAD:refs/heads/…".to_owned())
-            }
-            UpdateKind::Create | UpdateKind::Update | UpdateKind::Rewind | UpdateKind::Delete => Fix::Ask,
+            UpdateKind::Create | UpdateKind::Update | UpdateKind::Rewind => self.own_ref(update),
+            UpdateKind::Delete => Fix::Ask,
         };
         findings.update(Voice::always("ref.no-grant"), update, message, fix);
+    }
+
+    /// The command that pushes the same to a ref of the principal's own.
+    fn own_ref(&self, update: &UpdateFacts) -> Fix {
+        let principal = self.case.principal.name.as_str();
+        let creating = self.grants().filter(|(_, grant)| grant.allow.contains(&UpdateKind::Create));
+        let patterns: Vec<String> =
+            creating.filter_map(|(_, g)| g.refs.as_ref()).flat_map(|r| r.show(principal)).collect();
+        let own = patterns.iter().filter_map(|p| p.strip_suffix("/**").or_else(|| p.strip_suffix("/*")));
+        let Some(own) = own.into_iter().find(|start| !start.contains(['*', '?', '!', '\\'])) else { return Fix::Ask };
+        let name = update.update.name.as_bstr().rsplit(|b| *b == b'/').next().unwrap_or_default();
+        let target = shell_word(&[own.as_bytes(), b"/", name].concat(), Word::Ref);
+        match (target, &update.update.new) {
+            (Some(target), Some(new)) => Fix::Text(format!("git push origin {}:{target}", short(new))),
+            (None, _) | (_, None) => Fix::Text(format!("push to a ref of another name below {own}/")),
+        }
     }
 
     fn voice(&self, rule: &'a Rule) -> Voice<'a> {
@@ -183,7 +197,7 @@ impl<'a> Scene<'a> {
                 let place = if is_link { Place::Link } else { Place::Plain };
                 let path = Subject::new(&change.path, place);
                 let view = ChangeView { commit, change, path, is_tip: tips.contains(&commit.id) };
-                always::change(&view, findings);
+                always::change(&view, &self.settings, findings);
                 for lens in &lenses {
                     self.judge_change(lens, &view, findings);
                 }
@@ -261,6 +275,19 @@ impl<'a> Scene<'a> {
     }
 }
 
+/// For each ref update the groups it is in, with their places.
+fn groups_of_updates(facts: &PushFacts) -> Vec<Vec<(usize, &Group)>> {
+    let mut groups = vec![Vec::new(); facts.updates.len()];
+    for (index, group) in facts.groups.iter().enumerate() {
+        for update in &group.updates {
+            if let Some(list) = groups.get_mut(*update) {
+                list.push((index, group));
+            }
+        }
+    }
+    groups
+}
+
 /// A list short enough for a line.
 fn first_few(list: &[String], between: &str) -> String {
     const SHOWN_MAX: usize = 8;
@@ -277,4 +304,345 @@ pub fn needs<'a>(rules: impl Iterator<Item = &'a Rule>) -> Needs {
     rules
         .map(|rule| rule.check.needs())
         .fold(Needs::default(), |all, one| Needs { lines: all.lines || one.lines, twins: all.twins || one.twins })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::UpdateKind::{Create, Delete, Rewind, Update};
+    use crate::model::{Change, CommitFacts, Count, Direction, Effect, Finding, Group, PushFacts, Usage};
+    use crate::policy::testing::*;
+    use crate::policy::{Case, Decision};
+
+    const GRANTS: &str = r#"
+agent.claude-1 = {}
+agent.claude-2 = {}
+human.dana = {}
+[group]
+bots = ["claude-*"]
+[[grant]]
+to = "bots"
+repo = "app"
+refs = "refs/heads/agent/{principal}/**"
+allow = ["create", "update"]
+write = ["src/**", "tests/**", "!src/keys/**"]
+[[grant]]
+to = "claude-1"
+repo = "app"
+refs = "refs/heads/shared"
+allow = ["update", "rewind", "delete"]
+write = "docs/**"
+[[grant]]
+to = "claude-1"
+repo = "other"
+refs = "refs/heads/**"
+allow = ["create"]
+write = "**"
+[[grant]]
+to = "claude-1"
+repo = "app"
+refs = "refs/heads/old"
+allow = ["update"]
+write = "**"
+until = 2026-01-01T00:00:00Z
+"#;
+
+    #[test]
+    fn b18_a_ref_update_needs_a_grant_for_this_ref_and_this_operation() {
+        let table = [
+            ("refs/heads/agent/claude-1/x", Create, true),
+            ("refs/heads/agent/claude-1/x/y", Update, true),
+            ("refs/heads/agent/claude-1/x", Rewind, false),
+            ("refs/heads/agent/claude-1/x", Delete, false),
+            ("refs/heads/agent/claude-1", Create, false),
+            ("refs/heads/agent/claude-2/x", Update, false),
+            ("refs/heads/agent/claude-1x/x", Update, false),
+            ("refs/heads/agent/Claude-1/x", Update, false),
+            ("refs/heads/x/refs/heads/agent/claude-1/x", Update, false),
+            ("refs/heads/shared", Rewind, true),
+            ("refs/heads/shared", Delete, true),
+            ("refs/heads/shared", Create, false),
+            ("refs/heads/shared2", Update, false),
+            ("refs/heads/main", Create, false),
+            ("refs/tags/v1", Create, false),
+            ("refs/heads/old", Update, false),
+        ];
+        for (name, kind, allowed) in table {
+            let expected = if allowed { "accept: " } else { "refuse: ref.no-grant" };
+            assert_eq!(verdict(GRANTS, &push(vec![update(name, kind)], vec![])), expected, "{name} {kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_ref_update_is_told_what_is_possible() {
+        let message = |name, kind| {
+            let judgement = judge(GRANTS, &push(vec![update(name, kind)], vec![]));
+            (judgement.findings[0].message.clone(), judgement.findings[0].fix.clone())
+        };
+        assert_eq!(
+            message("refs/heads/agent/claude-1/x", Rewind),
+            (
+                "you may create, update this ref, but not rewind it".into(),
+                "push without --force, on top of what is there: git pull --rebase".into()
+            )
+        );
+        assert_eq!(
+            message("refs/heads/main", Update).0,
+            "you may not update this ref; you may create, update refs/heads/agent/claude-1/**; \
+             update, rewind, delete refs/heads/shared"
+        );
+        let fix = message("refs/heads/main", Update).1;
+        assert_eq!(fix, "git push origin 0909090909:refs/heads/agent/claude-1/main");
+        let nothing = judge("agent.claude-1 = {}", &push(vec![update("refs/heads/main", Update)], vec![]));
+        assert_eq!(nothing.findings[0].message, "you may push nothing to this repository");
+    }
+
+    #[test]
+    fn every_changed_path_needs_a_grant_that_writes_it() {
+        let table = [
+            ("src/main.rs", true),
+            ("tests/a", true),
+            ("Src/main.rs", false),
+            ("src", false),
+            ("infra/main.tf", false),
+            ("docs/x", false),
+            ("src/keys/x", false),
+            ("src/KEYS/x", false),
+            ("src2/x", false),
+        ];
+        for (path, allowed) in table {
+            let expected = if allowed { "accept: " } else { "refuse: write.outside-grant" };
+            assert_eq!(verdict(GRANTS, &one(vec![change(path)])), expected, "{path}");
+            let gone = Change { old: vec![entry(FILE, 1)], new: None, ..change(path) };
+            assert_eq!(verdict(GRANTS, &one(vec![gone])), expected, "{path} deleted");
+        }
+    }
+
+    #[test]
+    fn b26_grants_of_one_ref_do_not_lend_paths_to_another() {
+        let names = ["refs/heads/agent/claude-1/x", "refs/heads/shared"];
+        let both = |changes| push(names.map(|n| update(n, Update)).to_vec(), vec![commit(9, changes)]);
+        assert_eq!(verdict(GRANTS, &both(vec![change("docs/x")])), "refuse: write.outside-grant");
+        assert_eq!(verdict(GRANTS, &both(vec![change("src/x")])), "refuse: write.outside-grant");
+        let mut apart = push(
+            names.map(|n| update(n, Update)).to_vec(),
+            vec![commit(9, vec![change("src/x")]), commit(8, vec![change("docs/x")])],
+        );
+        apart.groups = vec![Group { updates: vec![0], commits: vec![0] }, Group { updates: vec![1], commits: vec![1] }];
+        assert_eq!(verdict(GRANTS, &apart), "accept: ");
+        apart.groups.swap(0, 1);
+        apart.groups[0].commits = vec![0];
+        apart.groups[1].commits = vec![1];
+        assert_eq!(verdict(GRANTS, &apart), "refuse: write.outside-grant write.outside-grant");
+        let mut mixed = both(vec![change("docs/x")]);
+        mixed.updates[0].kind = Delete;
+        mixed.updates[0].update.new = None;
+        assert_eq!(verdict(GRANTS, &mixed), "refuse: ref.no-grant");
+    }
+
+    #[test]
+    fn b16_what_a_rewind_drops_is_judged_like_what_it_adds() {
+        let dropped = CommitFacts { direction: Direction::Dropped, ..commit(8, vec![change("src/x")]) };
+        let facts = push(vec![update("refs/heads/shared", Rewind)], vec![dropped]);
+        let judgement = judge(GRANTS, &facts);
+        assert_eq!(judgement.findings[0].message, "you may write docs/**; dropped by this rewind");
+        assert!(judgement.findings[0].fix.contains("without --force"));
+    }
+
+    #[test]
+    fn the_fix_is_a_command_with_real_ids() {
+        let fix = |facts: &PushFacts| judge(GRANTS, facts).findings[0].fix.clone();
+        let tip = one(vec![change("infra/main.tf")]);
+        assert_eq!(fix(&tip), "git restore -SW -s 0808080808 -- infra/main.tf && git commit --amend --no-edit");
+        let quoted = one(vec![change("infra/a b'[c]")]);
+        assert_eq!(
+            fix(&quoted),
+            "git restore -SW -s 0808080808 -- ':(literal)infra/a b'\\''[c]' && git commit --amend --no-edit"
+        );
+        let hidden = one(vec![change("infra/\u{202e}")]);
+        assert_eq!(fix(&hidden), "take the change out and git commit --amend --no-edit");
+        let mut earlier = one(vec![]);
+        earlier.commits.push(commit(8, vec![change("infra/x")]));
+        earlier.groups[0].commits.push(1);
+        assert_eq!(
+            fix(&earlier),
+            "git rebase -i 0707070707, edit 0808080808: git restore -SW -s 0707070707 -- infra/x && \
+             git commit --amend --no-edit; git rebase --continue, push again"
+        );
+        let mut root = one(vec![Change { old: vec![], ..change("infra/x") }]);
+        root.commits[0].parents.clear();
+        assert_eq!(fix(&root), "git rm --cached -- infra/x && git commit --amend --no-edit");
+        let mut merge = one(vec![change("infra/x")]);
+        merge.commits[0].parents = vec![id(7), id(6)];
+        assert_eq!(fix(&merge), "git reset --hard 0707070707 && git merge 0606060606");
+    }
+
+    #[test]
+    fn a_used_up_quota_grants_nothing_until_another_grant_does() {
+        let limited = GRANTS.replace("write = [", "quota = { pushes = \"2/hour\", bytes = \"2000 B/day\" }\nwrite = [");
+        let usage = |pushes, bytes| Usage {
+            hour: Count { pushes, bytes: 0 },
+            day: Count { pushes: 0, bytes },
+            ..Usage::default()
+        };
+        let rules = |text: &str, usage| {
+            let judgement = judge_with_usage(text, &one(vec![change("src/x")]), usage);
+            judgement.findings.into_iter().map(|f| f.rule).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(rules(&limited, usage(1, 1000)), "");
+        assert_eq!(rules(&limited, usage(2, 0)), "quota.pushes");
+        assert_eq!(rules(&limited, usage(0, 1001)), "quota.bytes");
+        let second = "[[grant]]\nto = \"claude-1\"\nrepo = \"app\"\nrefs = \"refs/heads/**\"\nallow = [\"update\"]\n";
+        let more = format!("{limited}{second}write = \"src/**\"\n");
+        assert_eq!(rules(&more, usage(2, 0)), "");
+        let less = format!("{limited}{second}write = \"docs/**\"\n");
+        assert_eq!(rules(&less, usage(2, 0)), "quota.pushes");
+    }
+
+    #[test]
+    fn b23_a_symlink_leads_only_to_what_may_be_written() {
+        let rule = "[rule.r]\nkind = \"path\"\nmatch = \"src/guarded/**\"\nthen = \"hold\"\n";
+        let text = format!("{GRANTS}{rule}");
+        let table = [
+            (symlink("src/l", "lib/x"), "accept: "),
+            (symlink("src/l", "../tests/x"), "accept: "),
+            (symlink("src/l", "../infra"), "refuse: symlink.target"),
+            (symlink("src/l", "../../etc"), "refuse: symlink.target"),
+            (symlink("src/l", "/etc/passwd"), "refuse: symlink.target"),
+            (symlink("src/l", "../.git/config"), "refuse: symlink.target"),
+            (symlink("src/l", "keys/x"), "refuse: symlink.target"),
+            (symlink("src/l", "keys"), "refuse: symlink.target"),
+            (symlink("src/l", "."), "refuse: symlink.target"),
+            (symlink("src/l", "guarded/x"), "refuse: symlink.target"),
+            (symlink("src/l", "Guarded"), "refuse: symlink.target"),
+            (Change { link_target: None, ..symlink("src/l", "") }, "refuse: symlink.target"),
+            (Change { old: vec![entry(SYMLINK, 1)], new: None, ..change("src/l") }, "accept: "),
+        ];
+        for (change, expected) in table {
+            assert_eq!(verdict(&text, &one(vec![change.clone()])), expected, "{change:?}");
+        }
+        let any = format!("{text}[repo.app]\nsymlink_targets = \"any\"\n");
+        assert_eq!(verdict(&any, &one(vec![symlink("src/l", "/etc/passwd")])), "accept: ");
+        assert_eq!(verdict(&any, &one(vec![symlink("src/guarded", "lib")])), "hold: r");
+    }
+
+    #[test]
+    fn the_strongest_effect_decides_and_observing_lets_rules_only_warn() {
+        let rule = |id: &str, path: &str, then: &str| {
+            format!("[rule.{id}]\nkind = \"path\"\nmatch = \"{path}\"\nthen = \"{then}\"\n")
+        };
+        let rules = [rule("w", "**/w", "warn"), rule("h", "**/h", "hold"), rule("r", "**/r", "refuse")].concat();
+        let text = format!("{GRANTS}{rules}");
+        let of = |paths: &[&str]| one(paths.iter().map(change).collect());
+        assert_eq!(verdict(&text, &of(&["src/x"])), "accept: ");
+        assert_eq!(verdict(&text, &of(&["src/w"])), "accept: w");
+        assert_eq!(verdict(&text, &of(&["src/w", "src/h"])), "hold: h w");
+        assert_eq!(verdict(&text, &of(&["src/h", "src/w", "src/r"])), "refuse: r h w");
+        let observe = format!("{text}[repo.app]\nmode = \"observe\"\n");
+        assert_eq!(verdict(&observe, &of(&["src/h", "src/w", "src/r"])), "accept: h w r");
+        assert_eq!(verdict(&observe, &of(&["src/r", "infra/x"])), "refuse: write.outside-grant r");
+        assert_eq!(verdict(&observe, &of(&["src/a\nb"])), "refuse: name.control");
+    }
+
+    #[test]
+    fn rules_apply_where_they_say() {
+        let text =
+            |keys: &str| format!("{GRANTS}[rule.r]\nkind = \"path\"\nmatch = \"**\"\nthen = \"refuse\"\n{keys}\n");
+        for (keys, speaks) in [
+            ("", true),
+            ("repos = \"app\"", true),
+            ("repos = [\"a*\"]", true),
+            ("repos = [\"other\"]", false),
+            ("refs = \"refs/heads/agent/{principal}/**\"", true),
+            ("refs = \"refs/heads/Agent/**\"", true),
+            ("refs = [\"**\", \"!refs/heads/agent/**\"]", false),
+            ("refs = \"refs/tags/**\"", false),
+            ("principals = \"claude-1\"", true),
+            ("principals = [\"bots\"]", true),
+            ("principals = [\"dana\", \"claude-2\"]", false),
+        ] {
+            let expected = if speaks { "refuse: r" } else { "accept: " };
+            assert_eq!(verdict(&text(keys), &one(vec![change("src/x")])), expected, "{keys}");
+        }
+    }
+
+    #[test]
+    fn the_admins_words_replace_ours() {
+        let text = format!(
+            "{GRANTS}[rule.r]\nkind = \"path\"\nmatch = \"src/x\"\nthen = \"refuse\"\nmessage = \"ask Dana\"\nfix = \"call 123\"\n"
+        );
+        let judgement = judge(&text, &one(vec![change("src/x")]));
+        assert_eq!(
+            (judgement.findings[0].message.as_str(), judgement.findings[0].fix.as_str()),
+            ("ask Dana", "call 123")
+        );
+    }
+
+    #[test]
+    fn findings_are_capped_counted_and_in_one_order_and_those_of_earlier_stages_count() {
+        let policy = policy(GRANTS);
+        let earlier = |message: &str, effect| Finding {
+            rule: "object.bad".into(),
+            effect,
+            place: Default::default(),
+            message: message.into(),
+            fix: String::new(),
+        };
+        let given = [earlier("b", Effect::Warn), earlier("a", Effect::Refuse), earlier("c", Effect::Refuse)];
+        let changes = ["infra/1", "infra/2", "infra/3"].iter().map(change).collect();
+        let facts = push(vec![update("refs/heads/agent/claude-1/x", Update)], vec![commit(9, changes)]);
+        let judged = |findings_max| {
+            let case = Case {
+                principal: &principal(&policy, "claude-1"),
+                repo: &repo(),
+                facts: &facts,
+                findings: &given,
+                usage: &Usage::default(),
+                now: now(),
+                findings_max,
+            };
+            let judgement = policy.judge(&case);
+            let shown = |f: Finding| f.place.path.map_or(f.message, |path| path.to_string());
+            let shown: Vec<String> = judgement.findings.into_iter().map(shown).collect();
+            (shown.join(" "), judgement.more_findings, judgement.decision.as_str())
+        };
+        assert_eq!(judged(6), ("a c infra/1 infra/2 infra/3 b".into(), 0, "refuse"));
+        assert_eq!(judged(5), ("a c infra/1 infra/2 infra/3".into(), 1, "refuse"));
+        assert_eq!(judged(3), ("a c infra/1".into(), 3, "refuse"));
+        assert_eq!(judged(0), (String::new(), 6, "refuse"));
+    }
+
+    #[test]
+    fn somebody_the_policy_does_not_know_may_do_nothing_and_every_rule_looks() {
+        let rule = "[rule.r]\nkind = \"path\"\nmatch = \"**\"\nthen = \"refuse\"\nprincipals = \"dana\"\n";
+        let policy = policy(&format!("{GRANTS}{rule}"));
+        let mut stranger = principal(&policy, "claude-1");
+        stranger.name = crate::model::PrincipalName::parse("claude-3").expect("a name");
+        let case = Case {
+            principal: &stranger,
+            repo: &repo(),
+            facts: &push(vec![update("refs/heads/agent/claude-3/x", Update)], vec![commit(9, vec![change("src/x")])]),
+            findings: &[],
+            usage: &Usage::default(),
+            now: now(),
+            findings_max: 9,
+        };
+        let rules: Vec<String> = policy.judge(&case).findings.into_iter().map(|f| f.rule).collect();
+        assert_eq!(rules, ["ref.no-grant", "r"]);
+        assert!(!policy.may_see_repo(&stranger, &repo(), now()));
+    }
+
+    #[test]
+    fn many_refs_over_many_commits_are_gone_through_once() {
+        let updates = (0..3000).map(|i| update(&format!("refs/heads/agent/claude-1/{i}"), Create)).collect();
+        let commits = (0..3000).map(|_| commit(8, vec![change("src/x")])).collect();
+        assert_eq!(verdict(GRANTS, &push(updates, commits)), "accept: ");
+    }
+
+    #[test]
+    fn an_approval_holds_the_updates_of_the_push() {
+        let facts = one(vec![change("src/x")]);
+        let Decision::Accept(approval) = judge(GRANTS, &facts).decision else { panic!("not accepted") };
+        assert_eq!(approval.repo(), &repo());
+        assert_eq!(approval.updates(), [facts.updates[0].update.clone()]);
+    }
 }

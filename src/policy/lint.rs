@@ -28,8 +28,7 @@ pub fn lint(policy: &Policy, now: Timestamp) -> Vec<Problem> {
         unknown_names(group.unknown(), &mut warnings);
     }
     if policy.grants.is_empty() {
-        let problem = Problem::new(0..0, "there is no grant: nobody may do anything");
-        warnings.push(problem.help("add a [[grant]]"));
+        warnings.push(Problem::new(0..0, "there is no grant: nobody may do anything").help("add a [[grant]]"));
     }
     warnings.sort_by_key(|w| w.span.start);
     warnings
@@ -71,6 +70,9 @@ fn lint_rule(rule: &Rule, all: &[Rule], warnings: &mut Vec<Problem>) {
     if let Some(why) = rule.check.stops_everything().filter(|_| rule.then > Effect::Warn) {
         let then = rule.then.as_str();
         warn(format!("this rule makes every push {then}: {why}"), "narrow it, or let it warn");
+    }
+    if rule.misses_nested_repos() {
+        warn("`*` is no repository with a `/` in its name".to_owned(), "write `**` for all repositories");
     }
     let list = rule.check.patterns();
     let patterns = list.map(|list| list.patterns()).unwrap_or_default();

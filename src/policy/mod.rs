@@ -3,6 +3,7 @@
 mod document;
 mod findings;
 mod fold;
+mod glob;
 mod grant;
 mod judge;
 mod lint;
@@ -227,5 +228,145 @@ impl Policy {
 
     fn settings(&self, repo: &RepoName) -> RepoSettings {
         self.repos.get(repo).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{now, policy, principal, repo};
+    use super::*;
+
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEk9pVuMSQMOgiDEXCnjl/gyVFaGQTXCxFKLMNA3lkRG";
+
+    const TEXT: &str = r#"
+[agent.claude-1]
+principals = ["claude-1", "ci-runner"]
+sponsor = "dana"
+[agent.claude-2]
+principals = ["claude-2"]
+[human.dana]
+keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEk9pVuMSQMOgiDEXCnjl/gyVFaGQTXCxFKLMNA3lkRG dana"]
+emails = ["dana@acme.dev"]
+[ci.runner]
+[[grant]]
+to = "claude-*"
+repo = "app"
+refs = ["refs/heads/agent/{principal}/**", "!refs/heads/agent/{principal}/not"]
+allow = ["create", "update"]
+write = "src/**"
+read = ["refs/heads/main", "refs/heads/agent/{principal}/**"]
+until = 2026-07-01T00:00:00+02:00
+[[grant]]
+to = "dana"
+repo = ["app", "team/*"]
+refs = "refs/heads/main"
+allow = ["update"]
+write = "**"
+[[grant]]
+to = ["runner", "gone"]
+repo = "app"
+refs = "refs/heads/ci"
+allow = ["delete"]
+[[grant]]
+to = "gone"
+repo = "app"
+refs = ["refs/heads/old/**", "!refs/heads/old/kept"]
+allow = ["rewind"]
+write = "**"
+until = 2020-01-01T00:00:00Z
+"#;
+
+    fn ref_name(name: &str) -> RefName {
+        RefName::parse(name.as_bytes()).expect("a ref name")
+    }
+
+    #[test]
+    fn principals_are_found_by_name_key_and_certificate() {
+        let policy = policy(TEXT);
+        let claude = principal(&policy, "claude-1");
+        assert_eq!(claude.kind, PrincipalKind::Agent);
+        assert_eq!(claude.sponsor.map(|s| s.to_string()), Some("dana".into()));
+        let key = ssh_key::PublicKey::from_openssh(KEY).expect("a key");
+        assert_eq!(policy.principal_by_key(&key), Some(&principal(&policy, "dana")));
+        let certificate = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
+            policy.principal_by_certificate(&names).map(|p| p.name.to_string())
+        };
+        assert_eq!(certificate(&["ci-runner"]), Some("claude-1".into()));
+        assert_eq!(certificate(&["x", "claude-1", "ci-runner"]), Some("claude-1".into()));
+        assert_eq!(certificate(&["claude-1", "claude-2"]), None);
+        assert_eq!(certificate(&["dana"]), None);
+        assert_eq!(certificate(&[]), None);
+        assert_eq!(policy.emails(&principal(&policy, "dana").name), ["dana@acme.dev"]);
+        assert_eq!(policy.digest().len(), 64);
+    }
+
+    #[test]
+    fn reading_needs_a_grant_that_has_not_expired() {
+        let policy = policy(TEXT);
+        let later: Timestamp = "2026-06-30T22:00:00Z".parse().expect("a time");
+        let before: Timestamp = "2026-06-30T21:59:59Z".parse().expect("a time");
+        let (claude, dana) = (principal(&policy, "claude-1"), principal(&policy, "dana"));
+        let other = RepoName::parse("other").expect("a name");
+        let team = RepoName::parse("team/x").expect("a name");
+        assert!(policy.may_see_repo(&claude, &repo(), before));
+        assert!(!policy.may_see_repo(&claude, &repo(), later));
+        assert!(!policy.may_see_repo(&claude, &other, before));
+        assert!(policy.may_see_repo(&dana, &team, later));
+        for (who, name, may) in [
+            (&claude, "refs/heads/main", true),
+            (&claude, "refs/heads/agent/claude-1/x", true),
+            (&claude, "refs/heads/agent/claude-2/x", false),
+            (&claude, "refs/tags/v1", false),
+            (&dana, "refs/heads/agent/claude-2/x", true),
+            (&dana, "refs/tags/v1", true),
+            (&dana, "refs/notes/x", false),
+        ] {
+            assert_eq!(policy.may_read(who, &repo(), &ref_name(name), before), may, "{name}");
+        }
+        assert!(!policy.may_read(&claude, &repo(), &ref_name("refs/heads/main"), later));
+        assert!(
+            policy.describe(&claude, &repo(), before)[0].starts_with("create, update refs/heads/agent/claude-1/**")
+        );
+    }
+
+    #[test]
+    fn what_an_agent_may_write_or_could_have_written_is_not_trusted() {
+        let policy = policy(TEXT);
+        for (name, may) in [
+            ("refs/heads/agent/claude-1/x", true),
+            ("refs/heads/agent/claude-9/x", true),
+            ("refs/heads/agent/claude-1/not", true),
+            ("refs/heads/agent", false),
+            ("refs/heads/main", false),
+            ("refs/heads/ci", false),
+            ("refs/heads/old/x", true),
+            ("refs/heads/old/kept", false),
+            ("refs/tags/v1", false),
+        ] {
+            assert_eq!(policy.agent_may_write(&repo(), &ref_name(name)), may, "{name}");
+        }
+        let other = RepoName::parse("other").expect("a name");
+        assert!(!policy.agent_may_write(&other, &ref_name("refs/heads/agent/claude-1/x")));
+    }
+
+    #[test]
+    fn the_scope_is_the_same_for_the_same_grants_and_rules() {
+        let rules = |count: usize| {
+            let rule = |i: usize| {
+                format!("[rule.r{i}]\nkind = \"path\"\nmatch = \"x\"\nthen = \"warn\"\nrefs = \"refs/heads/**/{i}\"\n")
+            };
+            (0..count).map(rule).collect::<String>()
+        };
+        for count in [1, 100] {
+            let policy = policy(&format!("{TEXT}{}", rules(count)));
+            let claude = principal(&policy, "claude-1");
+            let scope = |name| policy.scope(&claude, &repo(), &ref_name(name));
+            assert_eq!(scope("refs/heads/agent/claude-1/x"), scope("refs/heads/agent/claude-1/y"));
+            assert_ne!(scope("refs/heads/agent/claude-1/x"), scope("refs/heads/agent/claude-1/0"));
+            assert_ne!(scope("refs/heads/agent/claude-1/x"), scope("refs/heads/agent/claude-2/x"));
+            assert_eq!(scope("refs/heads/main"), scope("refs/heads/agent/claude-2/x"));
+        }
+        assert!(policy(TEXT).lint(now()).iter().any(|w| w.message.contains("nobody is called `gone`")));
     }
 }

@@ -22,7 +22,6 @@ pub struct People {
 pub struct Person {
     pub principal: Principal,
     pub emails: Vec<String>,
-    span: Span,
 }
 
 #[derive(Debug)]
@@ -133,7 +132,7 @@ impl People {
         }
         let index = self.list.len();
         let principal = Principal { name: parsed, kind, sponsor: None };
-        self.list.push(Person { principal, emails: Vec::new(), span });
+        self.list.push(Person { principal, emails: Vec::new() });
         self.by_name.insert(name.to_owned(), index);
         Some(index)
     }
@@ -236,12 +235,6 @@ impl People {
                 self.groups.insert(name, Group { span, members });
             }
         }
-    }
-
-    /// Where a principal is written, for warnings.
-    #[must_use]
-    pub fn span(&self, name: &str) -> Option<Span> {
-        self.person(name).map(|p| p.span.clone())
     }
 }
 

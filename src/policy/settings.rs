@@ -10,6 +10,7 @@ pub struct RepoSettings {
     pub mode: Mode,
     pub symlink_targets: SymlinkTargets,
     pub tags_without_tagger: TagsWithoutTagger,
+    pub reserved_names: ReservedNames,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,6 +34,14 @@ pub enum TagsWithoutTagger {
     #[default]
     Refuse,
     /// For old tags: git wrote some without.
+    Allow,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReservedNames {
+    /// No new name that Windows reserves. One that is there already can be changed.
+    #[default]
+    Refuse,
     Allow,
 }
 
@@ -71,10 +80,14 @@ fn read_one(table: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> RepoSetti
     let tags_without_tagger = table.get("tags_without_tagger").and_then(|v| {
         v.one_of(&[("refuse", TagsWithoutTagger::Refuse), ("allow", TagsWithoutTagger::Allow)], problems)
     });
+    let reserved_names = table
+        .get("reserved_names")
+        .and_then(|v| v.one_of(&[("refuse", ReservedNames::Refuse), ("allow", ReservedNames::Allow)], problems));
     table.finish(problems);
     RepoSettings {
         mode: mode.unwrap_or_default(),
         symlink_targets: symlink_targets.unwrap_or_default(),
         tags_without_tagger: tags_without_tagger.unwrap_or_default(),
+        reserved_names: reserved_names.unwrap_or_default(),
     }
 }

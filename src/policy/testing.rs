@@ -24,7 +24,7 @@ write = "**"
 "#;
 
 pub fn id(number: u8) -> ObjectId {
-    ObjectId::from_bytes_or_panic(&[number; 20])
+    ObjectId::from([number; 20])
 }
 
 pub fn entry(mode: u32, number: u8) -> Option<Entry> {
@@ -127,11 +127,15 @@ pub fn with_rule(keys: &str) -> String {
     format!("{OPEN}\n[rule.r]\nthen = \"refuse\"\n{keys}\n")
 }
 
-/// Judges one change by one rule: whether the rule speaks.
+/// Judges one change by one rule: whether the rule speaks, beside what is said of the name without any rule.
 pub fn speaks(keys: &str, change: Change) -> bool {
-    match verdict(&with_rule(keys), &one(vec![change])).as_str() {
-        "accept: " => false,
-        "refuse: r" => true,
-        other => panic!("{other}"),
+    let without = verdict(OPEN, &one(vec![change.clone()]));
+    let with = verdict(&with_rule(keys), &one(vec![change]));
+    let said = |verdict: &str| verdict.split_once(": ").map_or(String::new(), |(_, rules)| rules.to_owned());
+    let (without, with) = (said(&without), said(&with));
+    match with.strip_suffix("r").map(str::trim_end) {
+        Some(rest) if rest == without => true,
+        _ if with == without => false,
+        _ => panic!("{with} beside {without}"),
     }
 }

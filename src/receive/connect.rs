@@ -4,7 +4,7 @@
 //! upstream as a whole, so all that a mirror object reaches is in the mirror too. Gitlinks are never followed.
 
 use super::check::{self, Cause, Report, Special};
-use super::findings::{Findings, Problems};
+use super::findings::{Findings, Found, Problems};
 use super::index_file::Row;
 use super::links::{Link, Links};
 use super::{ObjectProblem, ReceiveError};
@@ -12,7 +12,7 @@ use crate::git::{ObjectStore, Objects, ReadError};
 use crate::model::ObjectId;
 use crate::receive::InternalFault;
 use gix::objs::Kind;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Checks links and special blobs when every object has been seen. `rows` are all new objects, sorted by id; `open`
 /// gives the store that holds them, and is asked only if one of them must be read again.
@@ -23,8 +23,8 @@ pub fn connect(
     base: &ObjectStore,
     problems_max: usize,
 ) -> Result<Problems, ReceiveError> {
-    let (links, special, mut problems) = findings.into_parts();
-    let broken = broken_links(links, rows, base, problems_max.saturating_sub(problems.list.len()).max(1))?;
+    let Found { links, connected, special, mut problems } = findings.into_found();
+    let broken = broken_links(links, &connected, rows, base, problems_max.saturating_sub(problems.list.len()).max(1))?;
     if !special.is_empty() || !broken.is_empty() {
         let new = open().map_err(InternalFault::from)?;
         let objects = Objects::new(Some(&new), base);
@@ -46,7 +46,13 @@ pub fn connect(
 /// A link and what is there in its place.
 type Broken = BTreeMap<Link, Option<Kind>>;
 
-fn broken_links(links: Links, rows: &[Row], base: &ObjectStore, max: usize) -> Result<Broken, ReceiveError> {
+fn broken_links(
+    links: Links,
+    connected: &HashSet<Link>,
+    rows: &[Row],
+    base: &ObjectStore,
+    max: usize,
+) -> Result<Broken, ReceiveError> {
     let mut broken = Broken::new();
     let mut objects = None;
     let mut rest = rows;
@@ -55,6 +61,7 @@ fn broken_links(links: Links, rows: &[Row], base: &ObjectStore, max: usize) -> R
         rest = rest.get(start..).unwrap_or_default();
         let there = match rest.first() {
             Some(row) if row.id == link.id => Some(row.kind),
+            _ if connected.contains(&link) => Some(link.kind),
             _ => {
                 let objects = objects.get_or_insert_with(|| Objects::new(None, base));
                 let header = objects.header(&ObjectId::from(link.id)).map_err(InternalFault::from)?;

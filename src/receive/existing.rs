@@ -25,7 +25,7 @@ pub fn check_existing(
     stop: &AtomicBool,
 ) -> Result<Received, ReceiveError> {
     let findings = Findings::new(limits.findings_max, Some(base));
-    let setting = Setting { limits, findings: &findings, progress: &|_| {}, stop };
+    let setting = Setting { limits, findings: &findings, progress: &|_| {}, stop, held_max: ingest::HELD_MAX };
     let mut all = Vec::new();
     let mut pack_bytes = 0;
     for path in files(&new.join("pack"), |name| name.ends_with(".pack")).map_err(InternalFault::Quarantine)? {

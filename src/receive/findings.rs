@@ -7,12 +7,14 @@ use crate::git::{ObjectStore, Objects};
 use crate::model::ObjectId;
 use gix::hash::Kind::Sha1;
 use gix::objs::Kind;
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Shared by all threads that check objects of one push.
 pub struct Findings {
     pub links: Links,
+    /// Links of trees that the mirror has: whole there, so no need to ask for each again.
+    connected: Mutex<HashSet<Link>>,
     special: Mutex<BTreeSet<([u8; 20], Special)>>,
     problems: Mutex<Problems>,
     problems_max: usize,
@@ -32,11 +34,19 @@ impl Findings {
     pub fn new(problems_max: usize, known: Option<&ObjectStore>) -> Self {
         Self {
             links: Links::default(),
+            connected: Mutex::default(),
             special: Mutex::default(),
             problems: Mutex::default(),
             problems_max,
             known: known.cloned(),
         }
+    }
+
+    /// Takes note of what a tree of the mirror refers to. A thin pack's new tree is most often a delta on the old one,
+    /// so that this answers for all entries but the changed ones.
+    pub fn add_connected(&self, tree: &[u8]) {
+        let mut connected = Connected(self.connected.lock().unwrap_or_else(PoisonError::into_inner));
+        check::check(Kind::Tree, tree, &mut connected);
     }
 
     pub fn add(&self, problem: ObjectProblem) {
@@ -51,12 +61,36 @@ impl Findings {
         }
     }
 
-    /// Links, special blobs and problems, when all threads are done.
+    /// What was found, when all threads are done.
     #[must_use]
-    pub fn into_parts(self) -> (Links, BTreeSet<([u8; 20], Special)>, Problems) {
-        let special = self.special.into_inner().unwrap_or_else(PoisonError::into_inner);
-        (self.links, special, self.problems.into_inner().unwrap_or_else(PoisonError::into_inner))
+    pub fn into_found(self) -> Found {
+        Found {
+            links: self.links,
+            connected: self.connected.into_inner().unwrap_or_else(PoisonError::into_inner),
+            special: self.special.into_inner().unwrap_or_else(PoisonError::into_inner),
+            problems: self.problems.into_inner().unwrap_or_else(PoisonError::into_inner),
+        }
     }
+}
+
+/// All findings of one push, by themselves.
+pub struct Found {
+    pub links: Links,
+    pub connected: HashSet<Link>,
+    pub special: BTreeSet<([u8; 20], Special)>,
+    pub problems: Problems,
+}
+
+struct Connected<'a>(MutexGuard<'a, HashSet<Link>>);
+
+impl Report for Connected<'_> {
+    fn problem(&mut self, _cause: Cause, _detail: String) {}
+
+    fn link(&mut self, id: [u8; 20], kind: Kind) {
+        self.0.insert(Link { id, kind });
+    }
+
+    fn special(&mut self, _id: [u8; 20], _special: Special) {}
 }
 
 /// Hashes and checks objects; one for each thread.

@@ -10,6 +10,7 @@ use crate::model::{Limits, ObjectId};
 use gix::hash::Kind::Sha1;
 use gix::objs::Kind;
 use std::io::{BufRead, Write};
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,6 +35,8 @@ pub struct Entry {
     pub crc32: u32,
     pub header_length: u8,
     pub source: Source,
+    /// Where a delta's data stand in [`Table::kept`], if they do.
+    pub kept: Option<NonZeroU32>,
     /// Null until the object is known.
     pub id: [u8; 20],
 }
@@ -48,6 +51,9 @@ pub struct Table {
     pub checksum: [u8; 20],
     /// Bytes of all entries, inflated.
     pub inflated: u64,
+    /// Deltas as inflated when they came, so that most need not be read and inflated again. Starts with a byte of
+    /// padding, for a position that is never zero.
+    pub kept: Vec<u8>,
 }
 
 /// What the reading of one pack needs to know.
@@ -57,10 +63,18 @@ pub struct Setting<'a> {
     pub findings: &'a Findings,
     pub progress: &'a (dyn Fn(Progress) + Sync),
     pub stop: &'a AtomicBool,
+    /// Bytes of delta bases held in memory for their waiting deltas, over all threads.
+    pub held_max: u64,
 }
+
+/// [`Setting::held_max`], but for tests.
+pub const HELD_MAX: u64 = 256 * 1024 * 1024;
 
 /// Blobs above this are hashed as they are inflated and never held as a whole.
 const BLOB_HELD_MAX: u64 = 4 * 1024 * 1024;
+/// Deltas up to this are kept, as long as all of them fit into the second.
+const DELTA_KEPT_MAX: u64 = 64 * 1024;
+const KEPT_MAX: usize = 64 * 1024 * 1024;
 const BATCH_BYTES: usize = 256 * 1024;
 const BATCH_OBJECTS: usize = 1024;
 
@@ -108,12 +122,34 @@ impl<W: Write> Reading<'_, '_, '_, W> {
             return Err(ClientFault::InflatedBytes(self.setting.limits.inflated_bytes_max).into());
         }
         let source = self.source(&head)?;
-        let (crc32, id) = match source {
-            Source::Whole(Kind::Blob) if head.size > BLOB_HELD_MAX => self.large_blob(&head)?,
-            Source::Whole(kind) => (self.whole(index, kind, &head)?, [0; 20]),
-            Source::Entry(_) | Source::Id(_) => (self.stream.data(&head, |_| {})?, [0; 20]),
+        let (mut id, mut kept) = ([0; 20], None);
+        let crc32 = match source {
+            Source::Whole(Kind::Blob) if head.size > BLOB_HELD_MAX => {
+                let (crc32, hashed) = self.large_blob(&head)?;
+                id = hashed;
+                crc32
+            }
+            Source::Whole(kind) => self.whole(index, kind, &head)?,
+            Source::Entry(_) | Source::Id(_) => {
+                let (crc32, position) = self.delta(&head)?;
+                kept = position;
+                crc32
+            }
         };
-        Ok(Entry { offset: head.offset, size: head.size, crc32, header_length: head.length, source, id })
+        Ok(Entry { offset: head.offset, size: head.size, crc32, header_length: head.length, source, kept, id })
+    }
+
+    fn delta(&mut self, head: &Head) -> Result<(u32, Option<NonZeroU32>), ReceiveError> {
+        let kept = &mut self.table.kept;
+        if kept.is_empty() {
+            kept.push(0);
+        }
+        if head.size > DELTA_KEPT_MAX || kept.len() > KEPT_MAX {
+            return Ok((self.stream.data(head, |_| {})?, None));
+        }
+        let position = u32::try_from(kept.len()).ok().and_then(NonZeroU32::new);
+        let crc32 = self.stream.data(head, |piece| kept.extend_from_slice(piece))?;
+        Ok((crc32, position))
     }
 
     fn source(&mut self, head: &Head) -> Result<Source, ReceiveError> {

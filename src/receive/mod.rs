@@ -17,6 +17,7 @@ pub mod reply;
 mod resolve;
 mod stream;
 mod unpack;
+mod worker;
 
 pub use check::Cause;
 pub use error::{ClientFault, InternalFault, ReceiveError};

@@ -3,17 +3,16 @@
 //! Depth first, so that few bases are held at a time. What is held is bounded: beyond that, a base is computed again
 //! when it is needed, and counts again towards the limit on unfolding.
 
-use super::findings::{Checker, Findings};
+use super::findings::Findings;
 use super::ingest::{Entry, Setting, Source, Table};
 use super::queue::Queue;
-use super::{ClientFault, InternalFault, Progress, ReceiveError, delta};
-use crate::git::{ObjectStore, Objects, ReadError};
+use super::worker::Worker;
+use super::{ClientFault, InternalFault, ReceiveError};
+use crate::git::{ObjectStore, Objects};
 use crate::model::ObjectId;
 use gix::objs::Kind;
-use gix::zlib::{Inflate, Status};
 use std::collections::HashMap;
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,9 +22,6 @@ pub struct Resolved {
     pub id: [u8; 20],
     pub kind: Kind,
 }
-
-/// Bytes of bases held for their waiting children, over all threads.
-const HELD_MAX: u64 = 256 * 1024 * 1024;
 
 /// Resolves all deltas. Returns them, and the ids of the bases that are not in the pack but in `base`.
 pub fn resolve(
@@ -51,13 +47,13 @@ pub fn resolve(
 
 /// What a delta is applied to.
 #[derive(Debug, Clone, Copy)]
-enum Parent {
+pub enum Parent {
     Entry(u32),
     /// An object of the mirror.
     External(ObjectId),
 }
 
-enum Task<'a> {
+pub enum Task<'a> {
     /// A base that is known; its deltas come next.
     Base(Parent, Vec<u32>),
     Delta {
@@ -69,10 +65,10 @@ enum Task<'a> {
 }
 
 /// A base in memory.
-struct Held<'a> {
-    kind: Kind,
-    bytes: Vec<u8>,
-    held: &'a AtomicU64,
+pub struct Held<'a> {
+    pub kind: Kind,
+    pub bytes: Vec<u8>,
+    pub held: &'a AtomicU64,
 }
 
 impl Drop for Held<'_> {
@@ -82,9 +78,9 @@ impl Drop for Held<'_> {
 }
 
 /// For each entry, the deltas against it: a slice of one list.
-struct Children {
+pub struct Children {
     starts: Vec<u32>,
-    of_entry: Vec<u32>,
+    pub of_entry: Vec<u32>,
 }
 
 impl Children {
@@ -115,27 +111,27 @@ impl Children {
         Self { starts, of_entry }
     }
 
-    fn of(&self, index: u32) -> &[u32] {
+    pub fn of(&self, index: u32) -> &[u32] {
         let at = |index: usize| self.starts.get(index).map(|start| *start as usize);
         let range = at(index as usize).zip(at(index as usize + 1));
         range.and_then(|(start, end)| self.of_entry.get(start..end)).unwrap_or_default()
     }
 }
 
-struct Deltas<'a> {
-    table: &'a Table,
-    file: &'a File,
-    base: &'a ObjectStore,
-    setting: Setting<'a>,
-    children: Children,
+pub struct Deltas<'a> {
+    pub table: &'a Table,
+    pub file: &'a File,
+    pub base: &'a ObjectStore,
+    pub setting: Setting<'a>,
+    pub children: Children,
     /// Deltas whose base's id is known but not yet where it is.
     waiting: Mutex<HashMap<ObjectId, Vec<u32>>>,
     waiting_count: AtomicUsize,
     /// Where the base of each such delta was found.
     parents: Mutex<HashMap<u32, Parent>>,
-    held: AtomicU64,
+    pub held: AtomicU64,
     inflated: AtomicU64,
-    done: AtomicU32,
+    pub done: AtomicU32,
 }
 
 impl<'a> Deltas<'a> {
@@ -181,7 +177,7 @@ impl<'a> Deltas<'a> {
     }
 
     /// Deltas against an entry by its offset, and those that were waiting for its id.
-    fn all_children(&self, index: u32, id: &[u8; 20]) -> Vec<u32> {
+    pub fn all_children(&self, index: u32, id: &[u8; 20]) -> Vec<u32> {
         let mut children = self.children.of(index).to_vec();
         if self.waiting_count.load(Ordering::Relaxed) > 0 {
             children.extend(self.take_waiting(&ObjectId::from(*id), Parent::Entry(index)));
@@ -240,7 +236,7 @@ impl<'a> Deltas<'a> {
         results.into_iter().try_for_each(|result| result.map(|list| resolved.extend(list)))
     }
 
-    fn check_size(&self, size: u64) -> Result<(), ReceiveError> {
+    pub fn check_size(&self, size: u64) -> Result<(), ReceiveError> {
         let limits = self.setting.limits;
         if size > limits.object_bytes_max {
             return Err(ClientFault::ObjectBytes(limits.object_bytes_max).into());
@@ -251,20 +247,29 @@ impl<'a> Deltas<'a> {
         Ok(())
     }
 
-    fn findings(&self) -> &'a Findings {
+    pub fn findings(&self) -> &'a Findings {
         self.setting.findings
     }
 
-    fn entry(&self, index: u32) -> Result<&'a Entry, ReceiveError> {
+    pub fn entry(&self, index: u32) -> Result<&'a Entry, ReceiveError> {
         self.table.entries.get(index as usize).ok_or_else(|| InternalFault::Thread.into())
     }
 
+    /// A delta's data, if they were kept.
+    pub fn kept(&self, index: u32) -> Result<Option<&'a [u8]>, ReceiveError> {
+        let entry = self.entry(index)?;
+        let Some(start) = entry.kept else { return Ok(None) };
+        let start = start.get() as usize;
+        let length = usize::try_from(entry.size).map_err(|_| InternalFault::Memory)?;
+        Ok(self.table.kept.get(start..start.saturating_add(length)))
+    }
+
     /// Where the compressed data of an entry end.
-    fn end_of(&self, index: u32) -> u64 {
+    pub fn end_of(&self, index: u32) -> u64 {
         self.table.entries.get(index as usize + 1).map_or(self.table.end, |next| next.offset)
     }
 
-    fn parent_of(&self, index: u32) -> Result<Option<Parent>, ReceiveError> {
+    pub fn parent_of(&self, index: u32) -> Result<Option<Parent>, ReceiveError> {
         match self.entry(index)?.source {
             Source::Whole(_) => Ok(None),
             Source::Entry(base) => Ok(Some(Parent::Entry(base))),
@@ -276,173 +281,62 @@ impl<'a> Deltas<'a> {
     }
 }
 
-/// One thread's buffers and results.
-struct Worker<'q, 'w, 'a> {
-    pack: &'w Deltas<'a>,
-    queue: &'q Queue<Task<'w>>,
-    local: Vec<Task<'w>>,
-    checker: Checker<'a>,
-    inflate: Inflate,
-    compressed: Vec<u8>,
-    delta: Vec<u8>,
-    /// A result that nothing needs any more; its memory is used for the next one.
-    spare: Vec<u8>,
-    objects: Option<Objects>,
-    resolved: Vec<Resolved>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Limits;
+    use crate::receive::ingest;
+    use std::sync::atomic::AtomicBool;
 
-impl<'q, 'w, 'a> Worker<'q, 'w, 'a> {
-    fn new(pack: &'w Deltas<'a>, queue: &'q Queue<Task<'w>>) -> Self {
-        Self {
-            pack,
-            queue,
-            local: Vec::new(),
-            checker: Checker::new(pack.findings()),
-            inflate: Inflate::default(),
-            compressed: Vec::new(),
-            delta: Vec::new(),
-            spare: Vec::new(),
-            objects: None,
-            resolved: Vec::new(),
-        }
-    }
-
-    fn run(mut self) -> Result<Vec<Resolved>, ReceiveError> {
-        while let Some(task) = self.local.pop().or_else(|| self.queue.next()) {
-            if self.pack.setting.stop.load(Ordering::Relaxed) {
-                return Err(ReceiveError::Stopped);
+    /// A pack of one blob and deltas in a binary tree, each changing one byte of its base.
+    fn pack(deltas: usize) -> Vec<u8> {
+        let mut bytes = [&b"PACK\0\0\0\x02"[..], &(deltas as u32 + 1).to_be_bytes()].concat();
+        let mut offsets = vec![bytes.len()];
+        bytes.extend(crate::receive::unpack::encode(Kind::Blob, &[b'x'; 100]).expect("to memory"));
+        for n in 1..=deltas {
+            let distance = bytes.len() - offsets[(n - 1) / 2];
+            offsets.push(bytes.len());
+            let delta = [100, 100, 2, b'0' + n as u8, n as u8, 0x91, 2, 98];
+            let entry = crate::receive::unpack::encode(Kind::Commit, &delta).expect("to memory");
+            bytes.push(0x60 | (entry[0] & 15));
+            assert!(distance < 1 << 14 && delta.len() < 16);
+            if distance > 0x7f {
+                bytes.push(((distance >> 7) - 1) as u8 | 0x80);
             }
-            self.step(task)?;
-            self.queue.share(&mut self.local);
+            bytes.push((distance & 0x7f) as u8);
+            bytes.extend(&entry[1..]);
         }
-        self.checker.finish();
-        Ok(self.resolved)
+        let mut hasher = gix::hash::hasher(gix::hash::Kind::Sha1);
+        hasher.update(&bytes);
+        bytes.extend(hasher.try_finalize().expect("no collision").as_slice());
+        bytes
     }
 
-    fn step(&mut self, task: Task<'w>) -> Result<(), ReceiveError> {
-        match task {
-            Task::Base(parent, children) => {
-                let (kind, bytes) = self.load(parent)?;
-                self.push(parent, &children, kind, bytes, 0);
-                Ok(())
+    fn resolved_ids(bytes: &[u8], held_max: u64) -> Vec<(u32, [u8; 20])> {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir(dir.path().join("pack")).expect("created");
+        let base = ObjectStore::open(dir.path()).expect("opened");
+        let path = dir.path().join("tmp_pack");
+        let (limits, findings, stop) = (Limits::default(), Findings::new(1, None), AtomicBool::new(false));
+        let setting = Setting { limits: &limits, findings: &findings, progress: &|_| {}, stop: &stop, held_max };
+        let table = ingest::read(&mut &*bytes, File::create(&path).expect("created"), setting).expect("read");
+        let file = File::open(&path).expect("opened");
+        let (resolved, external) = resolve(&table, &file, &base, setting).expect("resolved");
+        assert!(external.is_empty());
+        let mut ids: Vec<_> = resolved.into_iter().map(|one| (one.index, one.id)).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    #[test]
+    fn a_base_that_was_not_held_is_made_again() {
+        for deltas in [14, 200] {
+            let bytes = pack(deltas);
+            let all_held = resolved_ids(&bytes, u64::MAX);
+            assert_eq!(all_held.len(), deltas);
+            for held_max in [0, 100, 350] {
+                assert_eq!(resolved_ids(&bytes, held_max), all_held, "{held_max}");
             }
-            Task::Delta { index, parent, base, depth } => {
-                let base = match base {
-                    Some(base) => base,
-                    None => self.compute(parent)?,
-                };
-                self.delta(index, base, depth)
-            }
-        }
-    }
-
-    fn delta(&mut self, index: u32, base: Arc<Held<'w>>, depth: u16) -> Result<(), ReceiveError> {
-        let depth_max = self.pack.setting.limits.delta_depth_max;
-        if depth > depth_max {
-            return Err(ClientFault::DeltaDepth(depth_max).into());
-        }
-        let mut bytes = std::mem::take(&mut self.spare);
-        self.apply(index, &base.bytes, &mut bytes)?;
-        let kind = base.kind;
-        drop(base);
-        let id = self.checker.object(self.pack.entry(index)?.offset, kind, &bytes)?;
-        self.resolved.push(Resolved { index, id, kind });
-        let done = self.pack.done.fetch_add(1, Ordering::Relaxed) + 1;
-        if done.is_multiple_of(4096) {
-            let of = self.pack.children.of_entry.len() + self.pack.table.base_ids.len();
-            (self.pack.setting.progress)(Progress::Resolving { done, of: u32::try_from(of).unwrap_or(u32::MAX) });
-        }
-        let children = self.pack.all_children(index, &id);
-        if children.is_empty() {
-            self.spare = bytes;
-        } else {
-            self.push(Parent::Entry(index), &children, kind, bytes, depth);
-        }
-        Ok(())
-    }
-
-    /// Queues the deltas against a base. Those that are bases themselves go first, to be taken last: by then this
-    /// base is theirs alone, and is let go before their own children are held.
-    fn push(&mut self, parent: Parent, children: &[u32], kind: Kind, bytes: Vec<u8>, depth: u16) {
-        let length = bytes.len() as u64;
-        let held = self.pack.held.fetch_add(length, Ordering::Relaxed).saturating_add(length);
-        let base = Arc::new(Held { kind, bytes, held: &self.pack.held });
-        let is_too_much = held > HELD_MAX && children.len() > 1;
-        let depth = depth.saturating_add(1);
-        let is_leaf = |index: &&u32| self.pack.children.of(**index).is_empty();
-        for pass_leaf in [false, true] {
-            for index in children.iter().filter(|index| is_leaf(index) == pass_leaf) {
-                let base = (!is_too_much).then(|| Arc::clone(&base));
-                self.local.push(Task::Delta { index: *index, parent, base, depth });
-            }
-        }
-    }
-
-    /// A base that was not kept: again from its whole object on.
-    fn compute(&mut self, parent: Parent) -> Result<Arc<Held<'w>>, ReceiveError> {
-        let mut chain = Vec::new();
-        let mut at = parent;
-        while let Parent::Entry(index) = at {
-            let Some(next) = self.pack.parent_of(index)? else { break };
-            chain.push(index);
-            at = next;
-        }
-        let (kind, mut bytes) = self.load(at)?;
-        for index in chain.into_iter().rev() {
-            let mut result = Vec::new();
-            self.apply(index, &bytes, &mut result)?;
-            bytes = result;
-        }
-        self.pack.held.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        Ok(Arc::new(Held { kind, bytes, held: &self.pack.held }))
-    }
-
-    fn load(&mut self, parent: Parent) -> Result<(Kind, Vec<u8>), ReceiveError> {
-        let mut bytes = Vec::new();
-        let kind = match parent {
-            Parent::Entry(index) => {
-                let Source::Whole(kind) = self.pack.entry(index)?.source else {
-                    return Err(InternalFault::Thread.into());
-                };
-                self.inflate(index, &mut bytes)?;
-                kind
-            }
-            Parent::External(id) => {
-                let objects = self.objects.get_or_insert_with(|| Objects::new(None, self.pack.base));
-                let found = objects.find(&id, &mut bytes).map_err(InternalFault::from)?;
-                found.ok_or(InternalFault::Objects(ReadError::Missing(id)))?
-            }
-        };
-        Ok((kind, bytes))
-    }
-
-    fn apply(&mut self, index: u32, base: &[u8], output: &mut Vec<u8>) -> Result<(), ReceiveError> {
-        let mut instructions = std::mem::take(&mut self.delta);
-        self.inflate(index, &mut instructions)?;
-        let object_bytes_max = self.pack.setting.limits.object_bytes_max;
-        let result = delta::apply(base, &instructions, object_bytes_max, output);
-        self.delta = instructions;
-        match result {
-            Ok(()) => self.pack.check_size(output.len() as u64),
-            Err(delta::DeltaFault::Malformed) => Err(ClientFault::Delta(self.pack.entry(index)?.offset).into()),
-            Err(delta::DeltaFault::TooLarge) => Err(ClientFault::ObjectBytes(object_bytes_max).into()),
-        }
-    }
-
-    /// Inflates an entry's data from the file; the first pass has found them whole.
-    fn inflate(&mut self, index: u32, output: &mut Vec<u8>) -> Result<(), ReceiveError> {
-        let entry = self.pack.entry(index)?;
-        let start = entry.offset.saturating_add(u64::from(entry.header_length));
-        let length = self.pack.end_of(index).saturating_sub(start);
-        let length = usize::try_from(length).map_err(|_| InternalFault::Memory)?;
-        self.compressed.resize(length, 0);
-        self.pack.file.read_exact_at(&mut self.compressed, start).map_err(InternalFault::Quarantine)?;
-        let size = usize::try_from(entry.size).map_err(|_| InternalFault::Memory)?;
-        output.resize(size, 0);
-        self.inflate.reset();
-        match self.inflate.once(&self.compressed, output) {
-            Ok((Status::StreamEnd | Status::Ok | Status::BufError, _, written)) if written == size => Ok(()),
-            _ => Err(ClientFault::Zlib(entry.offset).into()),
         }
     }
 }

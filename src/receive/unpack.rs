@@ -32,7 +32,7 @@ pub fn unpack(
     let opened = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
     let file = opened.map_err(InternalFault::Quarantine)?;
     let findings = Findings::new(limits.findings_max, None);
-    let setting = Setting { limits, findings: &findings, progress, stop };
+    let setting = Setting { limits, findings: &findings, progress, stop, held_max: ingest::HELD_MAX };
     let table = ingest::read(input, BufWriter::with_capacity(256 * 1024, &file), setting)?;
     let (objects, pack_bytes) = (table.entries.len() as u32, table.end + 20);
     if objects == 0 {
@@ -65,7 +65,7 @@ fn index(
         checksum = complete(file, table.end, &external, base, &mut rows)?;
     }
     rows.sort_unstable_by_key(|row| row.id);
-    if let Some([row, _]) = rows.array_windows::<2>().find(|[a, b]| a.id == b.id) {
+    if let Some((row, _)) = rows.iter().zip(rows.iter().skip(1)).find(|(a, b)| a.id == b.id) {
         return Err(ClientFault::Duplicate(row.id.into()).into());
     }
     Ok((rows, checksum))
@@ -119,7 +119,7 @@ fn complete(
 }
 
 /// One whole object as an entry of a pack.
-fn encode(kind: Kind, data: &[u8]) -> io::Result<Vec<u8>> {
+pub(super) fn encode(kind: Kind, data: &[u8]) -> io::Result<Vec<u8>> {
     use gix::zlib::{Compression, stream::deflate};
     let type_bits: u8 = match kind {
         Kind::Commit => 1,

@@ -3,7 +3,7 @@
 use super::StoreError;
 use crate::record::Head;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -65,6 +65,10 @@ pub fn open(directory: &Path) -> Result<Connection, StoreError> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
     // SQLite would make the file with the umask's mode; the journal files beside it take the file's.
     OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
+    // The file's own name must be on disk before the first record can be said to be.
+    for directory in [Some(directory), directory.parent()].into_iter().flatten() {
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(&path, flags)?;
     connection.busy_timeout(BUSY_TIME_MAX)?;

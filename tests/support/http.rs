@@ -39,7 +39,6 @@ impl Http {
     }
 }
 
-#[derive(Default)]
 struct Request {
     method: String,
     target: String,
@@ -61,9 +60,8 @@ fn read_line(input: &mut impl BufRead) -> io::Result<String> {
 fn read_request(input: &mut impl BufRead) -> io::Result<Request> {
     let line = read_line(input)?;
     let mut words = line.split(' ').map(str::to_owned);
-    let mut request = Request::default();
-    request.method = words.next().unwrap_or_default();
-    request.target = words.next().unwrap_or_default();
+    let mut next = || words.next().unwrap_or_default();
+    let mut request = Request { method: next(), target: next(), headers: Vec::new() };
     loop {
         let line = read_line(input)?;
         if line.is_empty() {

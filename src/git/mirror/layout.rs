@@ -39,7 +39,7 @@ pub(super) fn create_or_repair(dir: &Path) -> io::Result<()> {
     if !dir.join("HEAD").exists() {
         write_whole(dir, "HEAD", b"ref: refs/heads/main\n")?;
     }
-    remove_locks(dir, &dir.join("refs"))?;
+    remove_locks(&dir.join("refs"))?;
     for lock in ["packed-refs.lock", "HEAD.lock", "config.lock"] {
         remove_if_there(&dir.join(lock))?;
     }
@@ -47,11 +47,11 @@ pub(super) fn create_or_repair(dir: &Path) -> io::Result<()> {
 }
 
 /// No ref name ends in `.lock`, so these can only be locks.
-fn remove_locks(mirror: &Path, dir: &Path) -> io::Result<()> {
+fn remove_locks(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            remove_locks(mirror, &entry.path())?;
+            remove_locks(&entry.path())?;
         } else if entry.file_name().as_bytes().ends_with(b".lock") {
             fs::remove_file(entry.path())?;
         }

@@ -10,7 +10,7 @@ mod wants;
 
 use crate::git::command::{CommandError, GitCommand, Running};
 use crate::git::mirror::{Mirror, MirrorError, RefMap, SERVE_DIR};
-use crate::model::{Limits, RefName};
+use crate::model::{Limits, ObjectId, RefName};
 use crate::wire::pkt_line;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -40,7 +40,7 @@ pub enum ServeError {
     #[error("the client sent what is not git's protocol")]
     Malformed,
     #[error("the client asked for an object it may not have")]
-    NotVisible,
+    NotVisible(ObjectId),
     #[error("upload-pack failed")]
     Failed,
 }
@@ -57,7 +57,7 @@ const CONFIG: &str = "\
 /// reader must give up after the idle time.
 pub fn serve(
     mirror: &Mirror,
-    visible: &dyn Fn(&RefName) -> bool,
+    visible: impl Fn(&RefName) -> bool,
     protocol: FetchProtocol,
     input: &mut (dyn Read + Send),
     output: &mut (dyn Write + Send),
@@ -70,9 +70,10 @@ pub fn serve(
     let running = spawn(mirror, repository.path(), protocol, limits)?;
     let mut wants = Wants::new(mirror, refs, limits);
     let end = converse(running, (protocol == FetchProtocol::V2).then_some(&mut wants), input, output);
-    if let Err(ServeError::NotVisible) = end {
+    if let Err(ServeError::NotVisible(id)) = end {
         // git's own words for an object it does not have: the answer must not tell which of the two it is.
-        let refused = pkt_line::write(output, b"ERR upload-pack: not our ref").and_then(|()| output.flush());
+        let refused = pkt_line::write(output, format!("ERR upload-pack: not our ref {id}").as_bytes())
+            .and_then(|()| output.flush());
         refused.map_err(ServeError::ClientGone)?;
     }
     end
@@ -137,7 +138,7 @@ fn converse(
     let status = running.wait();
     answered.map_err(ServeError::ClientGone)?;
     match asked {
-        Err(Stop::NotVisible) => return Err(ServeError::NotVisible),
+        Err(Stop::NotVisible(id)) => return Err(ServeError::NotVisible(id)),
         Err(Stop::Malformed) => return Err(ServeError::Malformed),
         Err(Stop::Input(e)) => return Err(ServeError::ClientGone(e)),
         // upload-pack had all it needed, or its status says why not.

@@ -2,12 +2,16 @@
 //!
 //! A want for a visible ref's tip passes at once. Any other (a partial clone that fetches what it left out, or a
 //! guess) passes unless the object is reachable only from refs this principal may not see: other branches, and tips
-//! that a push dropped. Those are listed by git when the first such want comes.
+//! that a push dropped. Those are listed by git when the first such want comes. A commit must also be reachable from
+//! a visible tip. A tree or blob that no ref of the mirror reaches is not told apart from the others: to list all that
+//! is visible would cost as much as the whole repository is large.
 
+use crate::git::Objects;
 use crate::git::command::GitCommand;
 use crate::git::mirror::{Mirror, MirrorError, RefMap};
 use crate::model::{Limits, ObjectId};
 use crate::wire::pkt_line::{self, Packet, PacketError};
+use gix::objs::Kind;
 use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::process::ChildStdin;
@@ -17,7 +21,8 @@ use std::process::ChildStdin;
 pub(super) enum Stop {
     Input(io::Error),
     Malformed,
-    NotVisible,
+    /// The object asked for, as git would name it.
+    NotVisible(ObjectId),
 }
 
 pub(super) struct Wants<'a> {
@@ -78,7 +83,7 @@ impl<'a> Wants<'a> {
     fn check(&mut self, line: &[u8]) -> Result<(), Stop> {
         if line.starts_with(b"want-ref ") {
             // Not offered; a ref's name would have to be checked instead.
-            return Err(Stop::NotVisible);
+            return Err(Stop::Malformed);
         }
         let Some(hex) = line.strip_prefix(b"want ") else { return Ok(()) };
         // git reads 40 digits and looks at nothing behind them.
@@ -90,15 +95,40 @@ impl<'a> Wants<'a> {
         if self.hidden.is_none() {
             let hidden = self.list_hidden().map_err(|e| {
                 tracing::warn!(error = %e, "cannot list hidden objects");
-                Stop::NotVisible
+                Stop::NotVisible(id)
             })?;
             self.hidden = Some(hidden);
         }
         match &self.hidden {
-            Some(Hidden::Nothing) => Ok(()),
-            Some(Hidden::Objects(objects)) if !objects.contains(&id) => Ok(()),
-            Some(Hidden::Objects(_)) | None => Err(Stop::NotVisible),
+            Some(Hidden::Nothing) => self.check_commit(id),
+            Some(Hidden::Objects(objects)) if !objects.contains(&id) => self.check_commit(id),
+            Some(Hidden::Objects(_)) | None => Err(Stop::NotVisible(id)),
         }
+    }
+
+    /// A commit must be reachable from a visible tip: the upstream may have dropped it without our help.
+    fn check_commit(&self, id: ObjectId) -> Result<(), Stop> {
+        let objects = Objects::new(None, self.mirror.store());
+        match objects.header(&id) {
+            Ok(Some((Kind::Commit, _))) => {}
+            // git says of what is not there that it is not.
+            Ok(Some((Kind::Tree | Kind::Blob | Kind::Tag, _)) | None) => return Ok(()),
+            Err(_) => return Err(Stop::NotVisible(id)),
+        }
+        match self.rev_list(&[id], &["-n", "1"]) {
+            Ok(output) if output.is_empty() => Ok(()),
+            Ok(_) | Err(_) => Err(Stop::NotVisible(id)),
+        }
+    }
+
+    /// What git lists as reachable from `from` and from no visible tip.
+    fn rev_list(&self, from: &[ObjectId], args: &[&str]) -> Result<Vec<u8>, MirrorError> {
+        let mut command = GitCommand::git("rev-list").map_err(MirrorError::Maintain)?;
+        command.git_dir(self.mirror.dir()).args(args).arg("--stdin");
+        let mut input = Vec::new();
+        from.iter().for_each(|id| input.extend_from_slice(format!("{id}\n").as_bytes()));
+        self.tips.iter().for_each(|id| input.extend_from_slice(format!("^{id}\n").as_bytes()));
+        command.run(&input, self.limits.idle_time_max, LIST_BYTES_MAX).map_err(MirrorError::Maintain)
     }
 
     fn list_hidden(&self) -> Result<Hidden, MirrorError> {
@@ -109,12 +139,8 @@ impl<'a> Wants<'a> {
         if tips.is_empty() {
             return Ok(Hidden::Nothing);
         }
-        let mut command = GitCommand::git("rev-list").map_err(MirrorError::Maintain)?;
-        command.git_dir(self.mirror.dir()).args(["--objects", "--no-object-names", "--stdin"]);
-        let mut input = Vec::new();
-        tips.iter().for_each(|id| input.extend_from_slice(format!("{id}\n").as_bytes()));
-        self.tips.iter().for_each(|id| input.extend_from_slice(format!("^{id}\n").as_bytes()));
-        let list = command.run(&input, self.limits.idle_time_max, LIST_BYTES_MAX).map_err(MirrorError::Maintain)?;
+        let from: Vec<ObjectId> = tips.iter().copied().collect();
+        let list = self.rev_list(&from, &["--objects", "--no-object-names"])?;
         let ids = list.split(|b| *b == b'\n').filter_map(|hex| ObjectId::from_hex(hex).ok());
         Ok(Hidden::Objects(ids.chain(tips).collect()))
     }

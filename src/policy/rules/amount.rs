@@ -78,3 +78,55 @@ impl Check for Amount {
 fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{CommitFacts, Direction, Needs, PushFacts, UpdateKind};
+    use crate::policy::testing::*;
+
+    fn speaks(keys: &str, facts: &PushFacts) -> bool {
+        match verdict(&with_rule(&format!("kind = \"amount\"\n{keys}")), facts).as_str() {
+            "accept: " => false,
+            "refuse: r" => true,
+            other => panic!("{other}"),
+        }
+    }
+
+    fn facts() -> PushFacts {
+        let names = ["refs/heads/agent/claude-1/x", "refs/heads/agent/claude-1/y"];
+        let updates = names.map(|n| update(n, UpdateKind::Create)).to_vec();
+        let commits = vec![
+            commit(9, vec![change("a"), change("b")]),
+            commit(8, vec![change("b")]),
+            CommitFacts { direction: Direction::Dropped, ..commit(7, vec![change("c")]) },
+        ];
+        PushFacts { lines: Some(40), pack_bytes: 1000, ..push(updates, commits) }
+    }
+
+    #[test]
+    fn b26_counts_the_whole_push_at_the_limit_and_one_over() {
+        for (keys, found) in [
+            ("commits_max = 3", false),
+            ("commits_max = 2", true),
+            ("files_max = 3", false),
+            ("files_max = 2", true),
+            ("lines_max = 40", false),
+            ("lines_max = 39", true),
+            ("bytes_max = 1000", false),
+            ("bytes_max = 999", true),
+            ("commits_max = 3\nfiles_max = 3\nlines_max = 40\nbytes_max = 1000", false),
+            ("commits_max = 2\nrefs = [\"refs/heads/agent/claude-1/y\"]", true),
+            ("commits_max = 2\nrefs = [\"refs/heads/agent/claude-1/z\"]", false),
+        ] {
+            assert_eq!(speaks(keys, &facts()), found, "{keys}");
+        }
+    }
+
+    #[test]
+    fn refuses_if_the_lines_were_not_counted() {
+        let text = with_rule("kind = \"amount\"\nlines_max = 9").replace("\"refuse\"", "\"warn\"");
+        assert_eq!(policy(&text).needs(&repo()), Needs { lines: true, twins: false });
+        assert_eq!(verdict(&text, &PushFacts { lines: None, ..facts() }), "refuse: r");
+        assert_eq!(policy(OPEN).needs(&repo()), Needs::default());
+    }
+}

@@ -95,3 +95,54 @@ impl Check for EntryName {
         (self.length_max == Some(0) && self.paths.is_everything()).then_some("every path is too long for it")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{Change, Needs};
+    use crate::policy::testing::*;
+
+    #[test]
+    fn b7_speaks_of_the_flaws_it_is_asked_for() {
+        let rule = |what: &str| format!("kind = \"entry-name\"\nwhat = [\"{what}\"]");
+        let table = [
+            ("bidi", "a\u{202e}b", true),
+            ("bidi", "a\u{200b}b", false),
+            ("invisible", "dir\u{200b}/b", true),
+            ("invisible", "grün", false),
+            ("reserved", "src/NUL.txt", true),
+            ("reserved", "src/null.txt", false),
+        ];
+        for (what, path, found) in table {
+            assert_eq!(speaks(&rule(what), change(path)), found, "{what} {path}");
+        }
+        assert!(speaks(&rule("non-utf8"), change(b"a\xff")));
+        assert!(!speaks(&rule("non-utf8"), change("é")));
+        let gone = Change { new: None, old: vec![entry(FILE, 1)], ..change("NUL") };
+        assert!(!speaks(&rule("reserved"), gone));
+        for (what, path, rules) in [("control", "a\nb", "name.control"), ("backslash", "a\\b", "name.backslash")] {
+            let expected = format!("refuse: {rules} r");
+            assert_eq!(verdict(&with_rule(&rule(what)), &one(vec![change(path)])), expected);
+        }
+    }
+
+    #[test]
+    fn length_and_depth_hold_at_the_limit_and_not_one_over() {
+        let rule = "kind = \"entry-name\"\nlength_max = 9\ndepth_max = 2\nmatch = [\"**\", \"!free/**\"]";
+        for (path, found) in
+            [("123456789", false), ("1234567890", true), ("a/b/c", false), ("a/b/c/d", true), ("free/567890", false)]
+        {
+            assert_eq!(speaks(rule, change(path)), found, "{path}");
+        }
+    }
+
+    #[test]
+    fn plain_twins_are_the_rules_and_other_twins_always_refused() {
+        let rule = with_rule("kind = \"entry-name\"\nwhat = [\"case-twin\"]");
+        assert_eq!(policy(&rule).needs(&repo()), Needs { lines: false, twins: true });
+        let twin = |mode| Change { twin: Some("readme".into()), twin_entry: entry(mode, 1), ..change("README") };
+        assert_eq!(verdict(&rule, &one(vec![twin(FILE)])), "refuse: r");
+        assert_eq!(verdict(OPEN, &one(vec![twin(FILE)])), "accept: ");
+        assert_eq!(verdict(&rule, &one(vec![twin(SYMLINK)])), "refuse: name.twin r");
+        assert_eq!(verdict(OPEN, &one(vec![twin(SYMLINK)])), "refuse: name.twin");
+    }
+}

@@ -71,3 +71,36 @@ impl Check for EntryType {
         Some(&self.paths)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::model::Change;
+    use crate::policy::testing::*;
+
+    #[test]
+    fn speaks_of_its_types_and_no_other() {
+        let rule = |kind: &str| format!("kind = \"entry-type\"\ntypes = [\"{kind}\"]");
+        let now_executable = Change { new: entry(EXECUTABLE, 3), ..change("a") };
+        let table = [
+            ("symlink", symlink("a", "b"), true),
+            ("symlink", Change { old: vec![entry(SYMLINK, 3)], ..symlink("a", "b") }, true),
+            ("symlink", Change { old: vec![entry(SYMLINK, 3)], new: None, ..change("a") }, false),
+            ("symlink", change("a"), false),
+            ("gitlink", Change { new: entry(GITLINK, 3), size: None, ..change("a") }, true),
+            ("gitlink", symlink("a", "b"), false),
+            ("executable", now_executable.clone(), true),
+            ("executable", Change { old: vec![entry(FILE, 3)], ..now_executable.clone() }, true),
+            ("executable", Change { old: vec![entry(EXECUTABLE, 4)], ..now_executable.clone() }, false),
+            ("executable", Change { old: vec![entry(FILE, 4), entry(EXECUTABLE, 4)], ..now_executable.clone() }, false),
+            ("executable", change("a"), false),
+        ];
+        for (kind, change, found) in table {
+            assert_eq!(speaks(&rule(kind), change.clone()), found, "{kind} {change:?}");
+        }
+        let only = "kind = \"entry-type\"\ntypes = [\"executable\", \"symlink\"]\nmatch = [\"**\", \"!bin/**\"]";
+        assert!(speaks(only, now_executable.clone()));
+        assert!(!speaks(only, Change { path: "bin/a".into(), ..now_executable }));
+        let odd = Change { new: entry(0o100664, 3), ..change("a") };
+        assert_eq!(verdict(&with_rule(&rule("odd-mode")), &one(vec![odd])), "refuse: entry.odd-mode r");
+    }
+}

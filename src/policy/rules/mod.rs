@@ -55,8 +55,11 @@ pub trait Check: fmt::Debug + Send + Sync {
 pub struct RuleKind {
     pub name: &'static str,
     pub doc: &'static str,
-    pub read: fn(&mut Table<'_, '_>, &mut Vec<Problem>) -> Option<Box<dyn Check>>,
+    pub read: Read,
 }
+
+/// Reads the keys that only this kind has.
+pub type Read = fn(&mut Table<'_, '_>, &mut Vec<Problem>) -> Option<Box<dyn Check>>;
 
 /// Every kind of rule there is.
 pub const KINDS: &[RuleKind] = &[
@@ -177,7 +180,12 @@ impl Rule {
             && self.refs.covers(&other.refs)
     }
 
+    /// Whether the rule is written as for all repositories, and is not for those in folders.
     #[must_use]
+    pub fn misses_nested_repos(&self) -> bool {
+        self.repos.patterns().iter().any(|p| p.to_string() == "*") && !self.repos.is_everything()
+    }
+
     pub fn groups(&self) -> impl Iterator<Item = &String> {
         self.principals.iter().flat_map(|list| &list.groups).chain(&self.approvers)
     }

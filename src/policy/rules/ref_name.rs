@@ -55,3 +55,41 @@ impl Check for NameOfRef {
         all.then_some("every ref matches it")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::model::UpdateKind;
+    use crate::policy::testing::*;
+
+    fn verdict_of(keys: &str, name: &str, kind: UpdateKind) -> String {
+        let open = OPEN.replace("refs/heads/agent/{principal}/**", "refs/heads/**");
+        let text = format!("{open}[rule.r]\nkind = \"ref-name\"\nthen = \"refuse\"\n{keys}\n");
+        verdict(&text, &push(vec![update(name, kind)], vec![]))
+    }
+
+    #[test]
+    fn b18_names_are_anchored_at_both_ends() {
+        use UpdateKind::{Create, Delete, Rewind, Update};
+        let forbidden = "match = [\"refs/heads/ma\", \"refs/heads/release/**\"]";
+        let required = "must_match = [\"refs/heads/agent/{principal}/*\", \"refs/tags/v*\"]";
+        let table = [
+            (forbidden, "refs/heads/ma", Create, true),
+            (forbidden, "refs/heads/MA", Update, true),
+            (forbidden, "refs/heads/master2", Create, false),
+            (forbidden, "refs/heads/x/refs/heads/ma", Create, false),
+            (forbidden, "refs/heads/release/1", Rewind, true),
+            (forbidden, "refs/heads/release/1", Delete, false),
+            (required, "refs/heads/agent/claude-1/x", Create, false),
+            (required, "refs/heads/agent/claude-1/x/y", Create, true),
+            (required, "refs/heads/agent/claude-2/x", Create, true),
+            (required, "refs/heads/Agent/claude-1/x", Create, true),
+            (required, "refs/tags/v1", Create, false),
+            (required, "refs/tags/x", Create, true),
+            (required, "refs/tags/x", Delete, false),
+        ];
+        for (keys, name, kind, speaks) in table {
+            let expected = if speaks { "refuse: r" } else { "accept: " };
+            assert_eq!(verdict_of(keys, name, kind), expected, "{keys} {name} {kind:?}");
+        }
+    }
+}

@@ -54,3 +54,38 @@ impl Check for Size {
         (self.bytes_max == 0 && self.paths.is_everything()).then_some("only empty files are not too big for it")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::model::Change;
+    use crate::policy::testing::*;
+
+    #[test]
+    fn b17_b23_every_new_content_counts_with_what_a_pointer_hides() {
+        let rule = "kind = \"size\"\nbytes_max = 100\nmatch = [\"**\", \"!big/**\"]";
+        let sized = |size| Change { size: Some(size), ..change("a") };
+        let table = [
+            (sized(100), false),
+            (sized(101), true),
+            (Change { lfs_size: Some(100), ..sized(50) }, false),
+            (Change { lfs_size: Some(101), ..sized(50) }, true),
+            (Change { lfs_size: Some(1), ..sized(101) }, true),
+            (Change { old: vec![entry(FILE, 3)], ..sized(101) }, true),
+            (Change { old: vec![entry(FILE, 200)], new: entry(EXECUTABLE, 200), ..sized(101) }, false),
+            (Change { path: "big/a".into(), ..sized(101) }, false),
+            (Change { path: "Big/a".into(), ..sized(101) }, true),
+            (Change { new: None, size: None, old: vec![entry(FILE, 3)], ..sized(0) }, false),
+            (Change { new: entry(GITLINK, 3), size: None, ..sized(0) }, false),
+        ];
+        for (change, found) in table {
+            assert_eq!(speaks(rule, change.clone()), found, "{change:?}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_it_cannot_measure_even_if_it_only_warns() {
+        let text = with_rule("kind = \"size\"\nbytes_max = 100").replace("then = \"refuse\"", "then = \"warn\"");
+        let unknown = Change { size: None, ..change("a") };
+        assert_eq!(verdict(&text, &one(vec![unknown])), "refuse: r");
+    }
+}

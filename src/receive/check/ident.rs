@@ -19,19 +19,9 @@ pub fn check(line: &[u8]) -> Result<(), Cause> {
     let (_email, rest) = split_at_bracket(rest.get(1..).unwrap_or_default());
     let rest = rest.strip_prefix(b">").ok_or(Cause::BadEmail)?;
     let rest = rest.strip_prefix(b" ").ok_or(Cause::MissingSpaceBeforeDate)?;
-    check_date(rest.trim_ascii_start_of_blanks())
-}
-
-trait Blanks {
-    fn trim_ascii_start_of_blanks(&self) -> &[u8];
-}
-
-impl Blanks for [u8] {
-    /// More than one blank before the date is tolerated, as git does.
-    fn trim_ascii_start_of_blanks(&self) -> &[u8] {
-        let blanks = self.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-        self.get(blanks..).unwrap_or_default()
-    }
+    // More than one blank before the date is tolerated, as git does.
+    let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    check_date(rest.get(blanks..).unwrap_or_default())
 }
 
 fn split_at_bracket(text: &[u8]) -> (&[u8], &[u8]) {

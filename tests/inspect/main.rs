@@ -1,13 +1,22 @@
 //! What a push changes, against repositories made by the real git.
 
-mod inspect_repo;
+mod random;
+mod repo;
 
-use inspect_repo::{Repo, Run};
 use refgate::inspect::{Excess, InspectError};
 use refgate::model::{Direction, Limits, Needs, ObjectId, UpdateKind};
+use repo::{Repo, Run};
+
+/// Why, base, ours, theirs, result, and what it changes.
+type Merge<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str, &'a [&'a str]);
+/// Before, after, what is asked, and what the commit changes.
+type Twin<'a> = (&'a str, &'a str, Needs, &'a [&'a str]);
+
+/// Size, target and stated size.
+type Described<'a> = (Option<u64>, Option<&'a [u8]>, Option<u64>);
 
 const TWINS: Needs = Needs { lines: false, twins: true };
-use inspect_repo::{changes_of, ids, shown};
+use repo::{changes_of, ids, shown};
 
 /// A base commit on main, a push of one commit on top: what it changes.
 fn one_commit(before: &str, after: &str, needs: Needs) -> Vec<String> {
@@ -99,7 +108,7 @@ fn merge(base: &str, ours: &str, theirs: &str, result: &str, needs: Needs) -> Ve
 /// B4, B5, and DESIGN §4.
 #[test]
 fn a_merge_changes_what_a_clean_merge_would_not_give() {
-    let table: &[(&str, &str, &str, &str, &str, &[&str])] = &[
+    let table: &[Merge<'_>] = &[
         ("main comes in", "a=1 b=1 d/x=1", "a=2 b=1 d/x=1", "a=1 b=2 d/x=2 n=1", "a=2 b=2 d/x=2 n=1", &[]),
         ("evil merge", "a=1 b=1", "a=2 b=1", "a=1 b=2", "a=2 b=2 evil=1", &["A evil"]),
         ("evil edit", "a=1 b=1 c=1", "a=2 b=1 c=1", "a=1 b=2 c=1", "a=2 b=2 c=9", &["M c"]),
@@ -422,7 +431,7 @@ fn missing_objects_are_an_error_and_never_nothing() {
 #[test]
 fn twins_are_seen() {
     let quiet = Needs::default();
-    let table: &[(&str, &str, Needs, &[&str])] = &[
+    let table: &[Twin<'_>] = &[
         ("Readme=1", "Readme=1 README=2", TWINS, &["A README ~Readme"]),
         ("Readme=1", "Readme=1 README=2", quiet, &["A README"]),
         ("Readme=1", "README=1", TWINS, &["A README", "D Readme"]),
@@ -480,7 +489,7 @@ fn blobs_links_and_pointers_are_described() {
     let facts = Run::default().update("refs/heads/a", Some(main), Some(new)).run(&repo);
     let told: Vec<_> =
         facts.commits[0].changes.iter().map(|c| (c.size, c.link_target.as_deref(), c.lfs_size)).collect();
-    let expected: [(Option<u64>, Option<&[u8]>, Option<u64>); 7] = [
+    let expected: [Described<'_>; 7] = [
         (None, None, None),
         (Some(2065), None, None),
         (Some(5), None, None),
@@ -576,9 +585,9 @@ fn a_stopped_inspection_gives_no_facts() {
 fn dates_decide_nothing() {
     for times in [[5, 4, 3, 2, 1, 0], [0, 9, 1, 8, 2, 7], [7, 7, 7, 7, 7, 7], [9, 0, 0, 9, 9, 0]] {
         let mut repo = Repo::new();
-        let mut at = |repo: &mut Repo, parents: &[usize], words| {
+        let at = |repo: &mut Repo, parents: &[usize], words| {
             let time_s = times[repo.specs.len() % 6] * 1_000_000;
-            repo.commit_at(parents, inspect_repo::files(words), time_s)
+            repo.commit_at(parents, repo::files(words), time_s)
         };
         let root = at(&mut repo, &[], "a=1");
         let one = at(&mut repo, &[root], "a=2");
@@ -604,5 +613,157 @@ fn dates_decide_nothing() {
         assert_eq!(ids(&facts, Direction::Added).len(), 2, "{times:?}");
         assert!(changes_of(&facts, new).is_empty() && changes_of(&facts, side) == ["A s"]);
         assert!(!ids(&facts, Direction::Added).contains(&one));
+    }
+}
+
+/// A line of `length` commits on one file, and what stands on it.
+fn long_line(repo: &mut Repo, length: usize) -> usize {
+    let mut tip = repo.commit(&[], "a=0 b=0");
+    for n in 1..length {
+        tip = repo.commit(&[tip], &format!("a={n} b=0"));
+    }
+    tip
+}
+
+/// The cost is that of the push, not that of the repository.
+#[test]
+fn history_is_not_walked_for_a_small_push() {
+    let mut repo = Repo::new();
+    let main = long_line(&mut repo, 5_000);
+    let theirs = repo.commit(&[main - 10], "a=1 b=1");
+    let mine = repo.commit(&[main - 20], "a=1 b=2");
+    repo.seal();
+    let fresh = repo.commit(&[main], "a=1 b=0");
+    let ancient = repo.commit_at(&[main], repo::files("a=2 b=0"), 0);
+    let behind = repo.commit(&[main - 30], "a=1 b=0");
+    let merge = repo.commit(&[mine, main], "a=4999 b=2");
+    let amended = repo.commit(&[main - 20], "a=1 b=3");
+    let orphan = repo.commit_at(&[], repo::files("z=1"), 0);
+    let main_id = repo.id(main);
+    let [theirs, mine, fresh, ancient, behind, merge, amended, orphan] =
+        [theirs, mine, fresh, ancient, behind, merge, amended, orphan].map(|mark| repo.id(mark));
+    let create = UpdateKind::Create;
+    let table = [
+        ("a branch on main's tip", None, fresh, create, 1, 5),
+        ("a commit dated in 1970", None, ancient, create, 1, 5),
+        ("on main itself", Some(main_id), fresh, UpdateKind::Update, 1, 5),
+        ("a branch from where main was", None, behind, create, 1, 50),
+        ("main merged in", Some(mine), merge, UpdateKind::Update, 1, 50),
+        ("an amended commit", Some(mine), amended, UpdateKind::Rewind, 2, 600),
+        ("another's branch", None, theirs, create, 1, 600),
+        ("a branch with no past", None, orphan, create, 1, 5),
+    ];
+    for (why, old, new, kind, commits, walked_max) in table {
+        let run = Run::default().trusted("refs/heads/main", main_id).update("refs/heads/a", old, Some(new));
+        let (facts, cost) = run.try_run(&repo).unwrap();
+        assert_eq!((facts.updates[0].kind, facts.commits.len()), (kind, commits), "{why}");
+        assert!(cost.commits_walked <= walked_max, "{why}: {} commits read", cost.commits_walked);
+    }
+}
+
+#[test]
+fn a_thousand_new_refs_cost_one_walk() {
+    let mut repo = Repo::new();
+    let main = long_line(&mut repo, 1_500);
+    repo.seal();
+    let main = repo.id(main);
+    let mut run = Run::default();
+    for n in 0..1_000 {
+        let tip = repo.id(1_499 - n);
+        run = run.update(&format!("refs/heads/a{n}"), None, Some(tip));
+    }
+    let (facts, cost) = run.try_run(&repo).unwrap();
+    assert_eq!((facts.commits.len(), facts.groups.len(), cost.commits_walked), (1_500, 1, 1_500));
+    assert_eq!(facts.commits[0].id, main);
+    let each = facts.commits.windows(2).all(|pair| pair[0].parents == [pair[1].id]);
+    assert!(each, "in order although several threads looked at them");
+    assert!(facts.commits[..1_499].iter().all(|commit| shown(commit) == ["M a"]));
+    run.limits.changes_max = 1_501;
+    assert!(run.try_run(&repo).is_ok(), "a limit over all commits and threads");
+    run.limits.changes_max = 1_500;
+    assert!(matches!(run.error(&repo), InspectError::Client(Excess::Changes(1_500))));
+}
+
+/// Trusted tips beyond the first few count as well.
+#[test]
+fn every_trusted_tip_hides() {
+    let mut repo = Repo::new();
+    let main = long_line(&mut repo, 30);
+    let side = repo.commit(&[0], "s=1");
+    let side2 = repo.commit(&[side], "s=2");
+    let blob = repo.object("blob", b"x");
+    repo.seal();
+    let new = repo.commit(&[side], "s=3");
+    let (side2, new) = (repo.id(side2), repo.id(new));
+    let tag = repo.tag(side2, "commit", "only-pushed");
+    let mut run = Run::default().trusted("refs/tags/blob", blob).trusted("refs/tags/pushed", tag);
+    for mark in 0..main {
+        let id = repo.id(mark);
+        run = run.trusted(&format!("refs/heads/t{mark}"), id);
+    }
+    let facts = run.update("refs/heads/a", None, Some(new)).run(&repo);
+    assert_eq!(ids(&facts, Direction::Added).len(), 2, "side is reached from no trusted tip that the mirror has");
+    let mut run = Run::default();
+    for mark in 0..main {
+        let id = repo.id(mark);
+        run = run.trusted(&format!("refs/heads/t{mark}"), id);
+    }
+    let facts = run.trusted("refs/heads/side", side2).update("refs/heads/a", None, Some(new)).run(&repo);
+    assert_eq!(ids(&facts, Direction::Added), [new]);
+}
+
+#[test]
+fn a_large_flat_directory_is_compared_entry_by_entry() {
+    let mut repo = Repo::new();
+    let many = |add: &str| repo::files(&((0..20_000).map(|n| format!("d/f{n:05}=1 ")).collect::<String>() + add));
+    let main = repo.commit_at(&[], many(""), 1);
+    repo.seal();
+    let new = repo.commit_at(&[main], many("d/f10000=2 d/F00001=1"), 2);
+    let (main, new) = (repo.id(main), repo.id(new));
+    let run = Run::default().needs(TWINS).trusted("refs/heads/main", main);
+    let facts = run.update("refs/heads/a", None, Some(new)).run(&repo);
+    assert_eq!(changes_of(&facts, new), ["A d/F00001 ~d/f00001", "M d/f10000"]);
+    let facts = Run::default().needs(TWINS).update("refs/heads/a", None, Some(main)).run(&repo);
+    assert_eq!(facts.commits[0].changes.len(), 20_000);
+}
+
+/// A store stays open for long; what a fetch brings to the mirror meanwhile is there all the same.
+#[test]
+fn objects_the_mirror_got_later_are_found() {
+    let mut repo = Repo::new();
+    let first = repo.late_blob(b"first");
+    repo.seal();
+    let new = repo.object("blob", b"new");
+    let stores = repo.stores();
+    let before = stores.objects();
+    assert!(before.in_base(&first) && !before.in_base(&new));
+    let later = repo.late_blob(b"later");
+    let after = stores.objects();
+    for objects in [&before, &before.clone(), &after] {
+        assert!(objects.in_base(&later) && objects.header(&later).unwrap().is_some());
+        assert!(objects.find(&later, &mut Vec::new()).unwrap().is_some());
+        assert!(!objects.in_base(&new) && objects.find(&new, &mut Vec::new()).unwrap().is_some());
+    }
+    let both = repo.late_blob(b"new");
+    assert!(both == new && stores.objects().in_base(&new), "in both is in the mirror");
+}
+
+/// Up to sixteen merge bases are told apart; with more, nothing that differs is clean.
+#[test]
+fn a_merge_with_more_bases_than_anyone_has_is_judged_as_changed() {
+    for (count, expected) in [(16, &[][..]), (17, &["M b"][..])] {
+        let mut repo = Repo::new();
+        let root = repo.commit(&[], "a=1 b=1");
+        let bases: Vec<usize> = (0..count).map(|_| repo.commit(&[root], "a=1 b=1")).collect();
+        let ours = repo.commit(&bases, "a=1 b=1");
+        let theirs = repo.commit(&bases, "a=1 b=2");
+        repo.seal();
+        let merge = repo.commit(&[ours, theirs], "a=1 b=2");
+        let [ours, theirs, merge] = [ours, theirs, merge].map(|mark| repo.id(mark));
+        let listed = repo.git(&["merge-base", "--all", &ours.to_string(), &theirs.to_string()], b"");
+        assert_eq!(listed.iter().filter(|byte| **byte == b'\n').count(), count);
+        let run = Run::default().trusted("refs/heads/main", theirs);
+        let facts = run.update("refs/heads/a", Some(ours), Some(merge)).run(&repo);
+        assert_eq!(changes_of(&facts, merge), expected, "{count} bases");
     }
 }

@@ -161,6 +161,16 @@ impl Repo {
         self.ids[&mark]
     }
 
+    /// Writes a blob to the mirror, whatever was sealed.
+    pub fn late_blob(&mut self, data: &[u8]) -> ObjectId {
+        let was_sealed = std::mem::replace(&mut self.is_sealed, false);
+        let id = self.object("blob", data);
+        self.git(&["-c", "gc.auto=0", "pack-objects", "-q", "objects/pack/pack"], format!("{id}\n").as_bytes());
+        self.git(&["prune-packed", "-q"], b"");
+        self.is_sealed = was_sealed;
+        id
+    }
+
     /// Writes an object of any bytes.
     pub fn object(&self, kind: &str, data: &[u8]) -> ObjectId {
         let id = self.git(&["hash-object", "-t", kind, "-w", "--literally", "--stdin"], data);
@@ -173,9 +183,21 @@ impl Repo {
         self.object("tag", text.as_bytes())
     }
 
-    pub fn objects(&self) -> Objects {
+    pub fn stores(&self) -> Stores {
         let open = |path: &Path| ObjectStore::open(path).unwrap();
-        Objects::new(Some(&open(&self.quarantine())), &open(&self.dir.path().join("objects")))
+        Stores { new: open(&self.quarantine()), base: open(&self.dir.path().join("objects")) }
+    }
+}
+
+/// Quarantine and mirror, open.
+pub struct Stores {
+    new: ObjectStore,
+    base: ObjectStore,
+}
+
+impl Stores {
+    pub fn objects(&self) -> Objects {
+        Objects::new(Some(&self.new), &self.base)
     }
 }
 
@@ -236,7 +258,7 @@ impl Run {
             trusted: &self.trusted,
             needs: self.needs,
         };
-        inspect_with_cost(&repo.objects(), &request, &self.limits, stop)
+        inspect_with_cost(&repo.stores().objects(), &request, &self.limits, stop)
     }
 
     pub fn run(&self, repo: &Repo) -> PushFacts {
