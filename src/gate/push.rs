@@ -339,6 +339,10 @@ impl Push<'_> {
         if nothing_to_tell && (reply.is_quiet() || !self.target.is_talkative()) {
             return;
         }
+        if verdict == Verdict::NotTaken && !self.target.is_talkative() {
+            // The repository's own git and hooks have said why.
+            return;
+        }
         let (push, repo) = (self.id, &self.target.name);
         let message = Message { verdict, retry, push, repo, updates, findings, more_findings };
         sent(reply.say(&message.render()));
