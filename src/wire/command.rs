@@ -33,7 +33,7 @@ pub struct Request {
 pub enum CommandError {
     #[error(transparent)]
     Packet(#[from] PacketError),
-    #[error("the connection ended before the commands were complete")]
+    #[error("the connection ended before the commands did")]
     Ended,
     #[error("a command is `old new ref` with 40 hex digits each for old and new")]
     Malformed,
@@ -65,7 +65,7 @@ pub fn read_request(
     let mut first = true;
     loop {
         let line = match pkt_line::read(input)? {
-            None if first => return Ok(()),
+            // A client that has nothing to say says so with a flush packet.
             None => return Err(CommandError::Ended),
             Some(Packet::Flush) => break,
             Some(Packet::Data(line)) => line,
@@ -221,7 +221,7 @@ mod tests {
         assert!(create.old.is_none() && create.new.is_some() && create.name.as_bstr() == "refs/heads/x");
         assert!(delete.old.is_some() && delete.new.is_none() && delete.name.as_bstr() == "refs/heads/y");
         assert!(read(&[]).expect("empty").updates.is_empty());
-        assert!(read_bytes(b"").expect("hang-up").updates.is_empty());
+        assert!(matches!(read_bytes(b""), Err(CommandError::Ended)));
     }
 
     #[test]
