@@ -27,7 +27,7 @@ pub fn run(args: &ReceivePackArgs) -> ExitCode {
 }
 
 fn serve(args: &ReceivePackArgs) -> Result<u32, Failure> {
-    crate::observe::start_log(LogFormat::Text)?;
+    crate::observe::start_log(LogFormat::Text, crate::observe::LOG_NOTHING)?;
     let opened = Opened::open(&args.dir, &args.principal, &args.policy, args.data.as_deref(), None)?;
     let version = match std::env::var("GIT_PROTOCOL").as_deref() {
         Ok("version=1") => ProtocolVersion::V1,
@@ -67,7 +67,7 @@ impl Opened {
         std::fs::create_dir_all(&incoming)?;
         let target = Target {
             name: repo_name(repo, &repository.git_dir)?,
-            upstream: Upstream::Local { path: repository.git_dir.clone() },
+            upstream: Upstream::Own { path: repository.git_dir.clone() },
             trusted: None,
             incoming,
             base: Base::Own {

@@ -14,16 +14,19 @@ use crate::wire::advertisement;
 use crate::wire::command::{self, CommandError, Request};
 use crate::wire::pkt_line;
 use crate::wire::report::{Options, Report, Status};
+
 use bstr::BString;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::time::{Duration, Instant};
 
 /// What refgate's receive-pack can do (gitprotocol-capabilities).
 const CAPABILITIES: &str = concat!(
-    "report-status report-status-v2 delete-refs side-band-64k quiet atomic ofs-delta push-options object-format=sha1 ",
-    "agent=refgate/",
+    "report-status report-status-v2 side-band-64k quiet ofs-delta object-format=sha1 agent=refgate/",
     env!("CARGO_PKG_VERSION")
 );
+
+/// What it can do too, unless it serves one repository in the place of git and that one's settings say otherwise.
+const CAPABILITIES_TO_ASK: [&str; 3] = ["delete-refs", "atomic", "push-options"];
 
 const INPUT_BUFFER_BYTES: usize = 128 * 1024;
 
@@ -90,7 +93,8 @@ impl Push<'_> {
         let snapshot = self.snapshot()?;
         let visible = snapshot.refs.iter().filter(|(name, _)| self.may_read(name)).map(|(name, id)| (name, id));
         let version_1 = version == ProtocolVersion::V1;
-        advertisement::encode(output, version_1, visible, CAPABILITIES).map_err(Unheard::Client)?;
+        let capabilities = self.capabilities(&snapshot.connection);
+        advertisement::encode(output, version_1, visible, &capabilities).map_err(Unheard::Client)?;
         let mut request = Request::default();
         if let Err(error) = command::read_request(input, self.limits.ref_updates_max, &mut request) {
             return self.misunderstood(error, &request, output);
@@ -124,6 +128,16 @@ impl Push<'_> {
         let reply = Reply::new(output, takes.clone(), &request.updates);
         self.abort(&request.updates, &error.into(), &reply);
         Ok(())
+    }
+
+    fn capabilities(&self, upstream: &Connection<'_>) -> String {
+        let mut list = CAPABILITIES.to_owned();
+        let own = matches!(self.target.base, Base::Own { .. });
+        for name in CAPABILITIES_TO_ASK.into_iter().filter(|name| !own || upstream.can(name)) {
+            list.push(' ');
+            list.push_str(name);
+        }
+        list
     }
 
     /// Asks the upstream for its refs and brings the mirror in step.
@@ -345,6 +359,10 @@ impl Push<'_> {
     ) {
         let nothing_to_tell = verdict == Verdict::Accepted && findings.is_empty();
         if nothing_to_tell && (reply.is_quiet() || !self.target.is_talkative()) {
+            return;
+        }
+        if verdict == Verdict::NotTaken && !self.target.is_talkative() {
+            // The repository's own git and hooks have said why.
             return;
         }
         let (push, repo) = (self.id, &self.target.name);

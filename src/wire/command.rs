@@ -33,7 +33,7 @@ pub struct Request {
 pub enum CommandError {
     #[error(transparent)]
     Packet(#[from] PacketError),
-    #[error("the connection ended before the commands were complete")]
+    #[error("the connection ended before the commands did")]
     Ended,
     #[error("a command is `old new ref` with 40 hex digits each for old and new")]
     Malformed,
@@ -65,7 +65,7 @@ pub fn read_request(
     let mut first = true;
     loop {
         let line = match pkt_line::read(input)? {
-            None if first => return Ok(()),
+            // A client that has nothing to say says so with a flush packet.
             None => return Err(CommandError::Ended),
             Some(Packet::Flush) => break,
             Some(Packet::Data(line)) => line,
@@ -85,7 +85,7 @@ pub fn read_request(
             return Err(CommandError::PushCertificate);
         }
         if std::mem::take(&mut first) {
-            parse_capabilities(capabilities, &mut request.capabilities)?;
+            request.capabilities = parse_capabilities(capabilities)?;
         }
         if request.updates.len() >= updates_max {
             return Err(CommandError::TooManyUpdates(updates_max));
@@ -95,7 +95,8 @@ pub fn read_request(
     refuse_twins(&request.updates)
 }
 
-fn parse_capabilities(list: &[u8], capabilities: &mut Capabilities) -> Result<(), CommandError> {
+fn parse_capabilities(list: &[u8]) -> Result<Capabilities, CommandError> {
+    let mut capabilities = Capabilities::default();
     for word in list.fields() {
         let (name, value) = word.split_once_str("=").unwrap_or((word, b""));
         match name {
@@ -111,7 +112,7 @@ fn parse_capabilities(list: &[u8], capabilities: &mut Capabilities) -> Result<()
             _ => {}
         }
     }
-    Ok(())
+    Ok(capabilities)
 }
 
 /// One line `old new ref`; a pre-receive hook reads the same form.
@@ -198,10 +199,10 @@ mod tests {
     }
 
     fn read(lines: &[&str]) -> Result<Request, CommandError> {
-        read_all(&packets(lines))
+        read_bytes(&packets(lines))
     }
 
-    fn read_all(mut bytes: &[u8]) -> Result<Request, CommandError> {
+    fn read_bytes(mut bytes: &[u8]) -> Result<Request, CommandError> {
         let mut request = Request::default();
         read_request(&mut bytes, 2, &mut request).map(|()| request)
     }
@@ -220,7 +221,7 @@ mod tests {
         assert!(create.old.is_none() && create.new.is_some() && create.name.as_bstr() == "refs/heads/x");
         assert!(delete.old.is_some() && delete.new.is_none() && delete.name.as_bstr() == "refs/heads/y");
         assert!(read(&[]).expect("empty").updates.is_empty());
-        assert!(read_all(b"").expect("hang-up").updates.is_empty());
+        assert!(matches!(read_bytes(b""), Err(CommandError::Ended)));
     }
 
     #[test]
@@ -229,7 +230,7 @@ mod tests {
             read(&[&format!("{ZERO} {A} refs/heads/x"), &format!("{A} {B} refs/tags/y")]).expect("fine").updates;
         let mut bytes = Vec::new();
         write_updates(&mut bytes, &updates, "report-status atomic").expect("write");
-        let request = read_all(&bytes).expect("read");
+        let request = read_bytes(&bytes).expect("read");
         assert_eq!(request.updates, updates);
         assert!(request.capabilities.atomic && request.capabilities.report_status);
     }
@@ -256,7 +257,7 @@ mod tests {
         let twice = format!("{A} {B} refs/heads/x");
         assert!(matches!(read(&[&twice, &twice]), Err(CommandError::Twice(_))));
         let open_end = packets(&[&twice]);
-        assert!(read_all(&open_end[..open_end.len() - 4]).is_err());
+        assert!(read_bytes(&open_end[..open_end.len() - 4]).is_err());
     }
 
     #[test]
