@@ -11,6 +11,7 @@ use crate::store::Store;
 use crate::wire::pkt_line;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -26,7 +27,7 @@ pub fn run(args: &ReceivePackArgs) -> ExitCode {
 }
 
 fn serve(args: &ReceivePackArgs) -> Result<u32, Failure> {
-    crate::observe::start_log(LogFormat::Text)?;
+    crate::observe::start_log(LogFormat::Text, crate::observe::LOG_NOTHING)?;
     let opened = Opened::open(&args.dir, &args.principal, &args.policy, args.data.as_deref(), None)?;
     let version = match std::env::var("GIT_PROTOCOL").as_deref() {
         Ok("version=1") => ProtocolVersion::V1,
@@ -66,7 +67,7 @@ impl Opened {
         std::fs::create_dir_all(&incoming)?;
         let target = Target {
             name: repo_name(repo, &repository.git_dir)?,
-            upstream: Upstream::Local { path: repository.git_dir.clone() },
+            upstream: Upstream::Own { path: repository.git_dir.clone() },
             trusted: None,
             incoming,
             base: Base::Own {
@@ -90,7 +91,7 @@ impl Opened {
 
     pub fn push(&self) -> Push<'_> {
         let Self { id, target, session, policy, store, limits, metrics } = self;
-        Push { id: *id, target, session, policy, store, limits, metrics }
+        Push { id: *id, target, session, policy, store, limits, metrics, begun: Instant::now() }
     }
 }
 

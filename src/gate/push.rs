@@ -7,22 +7,26 @@ use crate::gate::target::Base;
 use crate::gate::watch::{EndOnDrop, Watch};
 use crate::gate::{ProtocolVersion, records};
 use crate::model::{Effect, Finding, ObjectId, Place, PushFacts, RefName, RefUpdate, UpdateKind};
+use crate::observe::Stage;
 use crate::policy::{Approval, Decision, Judgement};
 use crate::receive::{self, Message, Quarantine, Received, Reply, Retry, Verdict};
 use crate::wire::advertisement;
 use crate::wire::command::{self, CommandError, Request};
 use crate::wire::pkt_line;
 use crate::wire::report::{Options, Report, Status};
+
 use bstr::BString;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::time::{Duration, Instant};
 
 /// What refgate's receive-pack can do (gitprotocol-capabilities).
 const CAPABILITIES: &str = concat!(
-    "report-status report-status-v2 delete-refs side-band-64k quiet atomic ofs-delta push-options object-format=sha1 ",
-    "agent=refgate/",
+    "report-status report-status-v2 side-band-64k quiet ofs-delta object-format=sha1 agent=refgate/",
     env!("CARGO_PKG_VERSION")
 );
+
+/// What it can do too, unless it serves one repository in the place of git and that one's settings say otherwise.
+const CAPABILITIES_TO_ASK: [&str; 3] = ["delete-refs", "atomic", "push-options"];
 
 const INPUT_BUFFER_BYTES: usize = 128 * 1024;
 
@@ -34,8 +38,8 @@ const REFS_AGE_MAX: Duration = Duration::from_secs(10);
 enum Unheard {
     #[error("the client went away: {0}")]
     Client(#[source] io::Error),
-    #[error("{0}")]
-    Commands(#[from] CommandError),
+    #[error(transparent)]
+    Commands(CommandError),
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -68,17 +72,15 @@ impl Push<'_> {
         let span = tracing::info_span!("push", push.id = %self.id, repo = %self.target.name, principal = %self.session.principal.name);
         let _entered = span.enter();
         let Err(error) = self.converse(version, input, output) else { return 0 };
-        let told = match &error {
-            Unheard::Client(_) => None,
-            Unheard::Commands(error) => Some(error.to_string()),
-            Unheard::Fault(fault) => Some(fault.finding().message),
-        };
         tracing::warn!(%error, "a push ended before its commands were understood");
-        if let Some(reason) = told {
-            // If the client is gone there is nobody to tell.
-            let line = format!("ERR refgate: {reason} (push {})\n", self.id);
-            let _ = pkt_line::write(output, line.as_bytes()).and_then(|()| output.flush());
-        }
+        let reason = match &error {
+            Unheard::Client(_) => return 128,
+            Unheard::Commands(error) => error.to_string(),
+            Unheard::Fault(fault) => fault.finding().message,
+        };
+        // If the client is gone there is nobody to tell.
+        let line = format!("ERR refgate: {reason} (push {})\n", self.id);
+        let _ = pkt_line::write(output, line.as_bytes()).and_then(|()| output.flush());
         128
     }
 
@@ -91,10 +93,10 @@ impl Push<'_> {
         let snapshot = self.snapshot()?;
         let visible = snapshot.refs.iter().filter(|(name, _)| self.may_read(name)).map(|(name, id)| (name, id));
         let version_1 = version == ProtocolVersion::V1;
-        advertisement::encode(output, version_1, visible, CAPABILITIES).map_err(Unheard::Client)?;
+        let capabilities = self.capabilities(&snapshot.connection);
+        advertisement::encode(output, version_1, visible, &capabilities).map_err(Unheard::Client)?;
         let mut request = Request::default();
-        let understood = command::read_request_into(&mut request, input, self.limits.ref_updates_max);
-        if let Err(error) = understood {
+        if let Err(error) = command::read_request(input, self.limits.ref_updates_max, &mut request) {
             return self.misunderstood(error, &request, output);
         }
         if request.updates.is_empty() {
@@ -112,20 +114,30 @@ impl Push<'_> {
         Ok(())
     }
 
-    /// A client that has told what it takes is answered like any other; git would take an error packet for a broken
-    /// side-band.
+    /// A client that has said what it takes is answered like any other; one that has not reads an error packet.
     fn misunderstood(
         &self,
         error: CommandError,
         request: &Request,
         output: &mut (dyn Write + Send),
     ) -> Result<(), Unheard> {
-        if !request.capabilities.side_band_64k {
-            return Err(error.into());
+        let takes = &request.capabilities;
+        if !(takes.side_band_64k || takes.report_status || takes.report_status_v2) {
+            return Err(Unheard::Commands(error));
         }
-        let reply = Reply::new(output, request.capabilities.clone(), &request.updates);
+        let reply = Reply::new(output, takes.clone(), &request.updates);
         self.abort(&request.updates, &error.into(), &reply);
         Ok(())
+    }
+
+    fn capabilities(&self, upstream: &Connection<'_>) -> String {
+        let mut list = CAPABILITIES.to_owned();
+        let own = matches!(self.target.base, Base::Own { .. });
+        for name in CAPABILITIES_TO_ASK.into_iter().filter(|name| !own || upstream.can(name)) {
+            list.push(' ');
+            list.push_str(name);
+        }
+        list
     }
 
     /// Asks the upstream for its refs and brings the mirror in step.
@@ -169,6 +181,7 @@ impl Push<'_> {
             let limits = self.limits;
             options = command::read_push_options(input, limits.push_options_max, limits.push_option_bytes_max)?;
         }
+        let begun = Instant::now();
         let mut quarantine = Quarantine::create(&self.target.incoming)?;
         let mut received = Received::default();
         if request.updates.iter().any(|update| update.new.is_some()) {
@@ -176,6 +189,7 @@ impl Push<'_> {
             let base = self.target.objects();
             received = receive::unpack(input, &mut quarantine, base, self.limits, &progress, &watch.stop)?;
         }
+        self.metrics.stage(Stage::Receive, begun.elapsed());
         Ok(Pushed { request, options, quarantine, received })
     }
 
@@ -195,12 +209,17 @@ impl Push<'_> {
         let (facts, judgement) = self.judge(updates, &snapshot.refs, Some(&new), &pushed.received, &watch.stop)?;
         let entry =
             records::decision(self, &pushed.request, &pushed.received, pushed.options.len(), &facts, &judgement);
+        let judged = Instant::now();
         self.store.decided(&entry)?;
+        self.metrics.stage(Stage::Record, judged.elapsed());
+        self.metrics.decided(entry.decision, self.begun.elapsed());
+        judgement.findings.iter().for_each(|finding| self.metrics.finding(&finding.rule));
         tracing::info!(
             decision = judgement.decision.as_str(),
             findings = judgement.findings.len(),
             commits = facts.commits.len(),
             pack.bytes = facts.pack_bytes,
+            time_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             "decided"
         );
         Ok((snapshot, pushed, facts, judgement))
@@ -229,6 +248,7 @@ impl Push<'_> {
         // Push options go on only to the very repository the client meant; another upstream's are not for agents to set.
         let options = if matches!(self.target.base, Base::Own { .. }) { &pushed.options[..] } else { &[] };
         let mut relay = |text: &[u8]| self.target.relay(reply, text);
+        let begun = Instant::now();
         let outcomes = match snapshot.connection.push(approval, source, options, &mut relay) {
             Ok(outcomes) => outcomes,
             Err(error) => {
@@ -236,7 +256,10 @@ impl Push<'_> {
                 not_sent(approval.updates(), &error)
             }
         };
-        if let Err(error) = self.store.settled(&records::outcome(self, approval.updates(), &outcomes)) {
+        self.metrics.stage(Stage::Forward, begun.elapsed());
+        let entry = records::outcome(self, approval.updates(), &outcomes);
+        entry.refs.iter().for_each(|outcome| self.metrics.outcome(outcome.result));
+        if let Err(error) = self.store.settled(&entry) {
             // The decision stands without an outcome: it is settled against the upstream at the next start.
             tracing::error!(%error, "the outcome cannot be recorded");
         }
@@ -314,6 +337,7 @@ impl Push<'_> {
             Blame::Client => tracing::warn!(error = %fault, "a push came to no decision"),
             Blame::Upstream | Blame::Ourselves => tracing::error!(error = %fault, "a push came to no decision"),
         }
+        self.metrics.aborted();
         let finding = fault.finding();
         if let Err(error) = self.store.aborted(&records::abort(self, updates, fault.cause(), &finding.message)) {
             tracing::error!(%error, "the end of a push cannot be recorded");
@@ -335,6 +359,10 @@ impl Push<'_> {
     ) {
         let nothing_to_tell = verdict == Verdict::Accepted && findings.is_empty();
         if nothing_to_tell && (reply.is_quiet() || !self.target.is_talkative()) {
+            return;
+        }
+        if verdict == Verdict::NotTaken && !self.target.is_talkative() {
+            // The repository's own git and hooks have said why.
             return;
         }
         let (push, repo) = (self.id, &self.target.name);

@@ -7,6 +7,7 @@ mod drop_in;
 mod fetch;
 mod limits;
 mod messages;
+mod operate;
 mod push;
 mod raw;
 #[path = "../support/mod.rs"]
