@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Which folders each folder may name. A stage also gets the output types of earlier stages, one by one: `folder::Type`.
 const MAY_NAME: [(&str, &[&str]); 16] = [
     ("model", &[]),
-    ("strict", &[]),
+    ("strict", &["model::is_invisible"]),
     ("wire", &["model"]),
     ("config", &["model", "strict"]),
     ("git", &["model", "wire", "config::Upstream", "config::Token"]),
