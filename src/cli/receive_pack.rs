@@ -21,7 +21,7 @@ pub fn run(args: &ReceivePackArgs) -> ExitCode {
         Err(error) => {
             // What a client reads before the advertisement must be a packet, or it sees only a hang-up.
             let _ = pkt_line::write(&mut std::io::stdout(), b"ERR refgate: this repository cannot be pushed to now\n");
-            super::cannot(&error.to_string())
+            super::cannot(error)
         }
     }
 }

@@ -19,7 +19,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub fn run(config: &Path) -> ExitCode {
     match start(config) {
         Ok(()) => super::DONE,
-        Err(error) => super::cannot(&error.to_string()),
+        Err(error) => super::cannot(error),
     }
 }
 
