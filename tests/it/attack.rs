@@ -31,6 +31,13 @@ fn narrow() -> World {
 }
 
 impl Client<'_> {
+    fn pipe(&self, args: &[&str], input: &[u8]) -> Vec<u8> {
+        let mut child =
+            self.command(&self.dir).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("git");
+        child.stdin.take().expect("piped").write_all(input).expect("write");
+        child.wait_with_output().expect("git").stdout
+    }
+
     /// Speaks the protocol without git: these bytes and no others.
     fn speak(&self, service: &str, version: &str, input: &[u8]) -> Output {
         let mut command = std::process::Command::new("ssh");
@@ -42,7 +49,18 @@ impl Client<'_> {
         child.stdin.take().expect("piped").write_all(input).expect("write");
         child.wait_with_output().expect("ssh")
     }
+
+    /// Pushes a pack of exactly these objects.
+    fn push_objects(&self, old: &str, new: &str, name: &str, objects: &[&str]) -> String {
+        let pack = self.pipe(&["pack-objects", "--stdout", "-q"], (objects.join("\n") + "\n").as_bytes());
+        let line = format!("{old} {new} {name}\0 report-status\n");
+        let mut input = format!("{:04x}{line}0000", line.len() + 4).into_bytes();
+        input.extend_from_slice(&pack);
+        text(&self.speak("git-receive-pack", "version=0", &input).stdout)
+    }
 }
+
+const ZERO: &str = "0000000000000000000000000000000000000000";
 
 #[test]
 fn what_is_hidden_cannot_be_fetched_as_the_parent_of_a_shallow_commit() {
@@ -84,4 +102,27 @@ fn what_is_hidden_cannot_be_fetched_as_the_parent_of_a_shallow_commit() {
         agent.git(&["-c", &version, "fetch", "-q", "--unshallow", "origin", "refs/heads/main"]);
         assert_eq!(agent.git(&["rev-parse", "FETCH_HEAD"]), main);
     }
+}
+
+#[test]
+fn objects_that_no_ref_of_the_push_reaches_go_nowhere() {
+    let world = World::new(SECRET_RULE);
+    let agent = world.clone_as("claude-1");
+    let ids = |names: &[&str]| names.iter().map(|name| agent.git(&["rev-parse", name])).collect::<Vec<_>>();
+    agent.commit(&[("secret/key.txt", "stray\n")], "bad");
+    let bad = ids(&["HEAD", "HEAD^{tree}", "HEAD:secret", "HEAD:secret/key.txt"]);
+    agent.git(&["checkout", "-q", "--detach", "origin/main"]);
+    agent.commit(&[("src/a.rs", "1\n")], "good");
+    let good = ids(&["HEAD", "HEAD^{tree}", "HEAD:src", "HEAD:src/a.rs"]);
+    let all: Vec<&str> = good.iter().chain(&bad).map(String::as_str).collect();
+    let report = agent.push_objects(ZERO, &good[0], &agent.branch("x"), &all);
+    assert!(report.contains("ok refs/heads/agent/claude-1/x"), "{report}");
+    assert_eq!(world.upstream_refs()[&agent.branch("x")], good[0]);
+    for id in &bad {
+        assert!(!world.upstream_has(id), "{id} reached the upstream");
+        let mirror = world.path().join("data/mirrors/app.git");
+        assert!(!world.git_command(&mirror).args(["cat-file", "-e", id]).status().expect("git").success());
+    }
+    agent.commit(&[("src/a.rs", "2\n")], "the next one");
+    agent.push_head("x").accepted();
 }
