@@ -2,6 +2,7 @@
 
 mod cases;
 mod drop_in;
+mod fixes;
 mod operate;
 mod push;
 mod support;
