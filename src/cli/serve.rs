@@ -25,7 +25,7 @@ pub fn run(config: &Path) -> ExitCode {
 
 fn start(path: &Path) -> Result<(), Failure> {
     let config = Config::load(path)?;
-    observe::start_log(config.log)?;
+    observe::start_log(config.log, observe::Stderr::Operator)?;
     let policy = read_policy(&config.policy)?;
     std::fs::create_dir_all(&config.data)?;
     let host_key = server::load_or_create_host_key(&config.data.join("host_key"))?;

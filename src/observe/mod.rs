@@ -26,11 +26,22 @@ pub enum ObserveError {
     Started,
 }
 
+/// Whose eyes stderr is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stderr {
+    Operator,
+    /// The client's: sshd and git relay it. Nothing is logged unless the operator asks for it by the variable.
+    Client,
+}
+
 /// Starts logging to stderr; once in a process.
-pub fn start_log(format: LogFormat) -> Result<(), ObserveError> {
+pub fn start_log(format: LogFormat, stderr: Stderr) -> Result<(), ObserveError> {
     let filter = match std::env::var(LOG_VARIABLE) {
         Ok(text) => EnvFilter::try_new(text)?,
-        Err(std::env::VarError::NotPresent) => EnvFilter::try_new(FILTER_DEFAULT)?,
+        Err(std::env::VarError::NotPresent) => EnvFilter::try_new(match stderr {
+            Stderr::Operator => FILTER_DEFAULT,
+            Stderr::Client => "off",
+        })?,
         Err(std::env::VarError::NotUnicode(_)) => return Err(ObserveError::Encoding),
     };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
