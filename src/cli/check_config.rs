@@ -89,7 +89,7 @@ fn missing_files(config: &Config) -> Vec<String> {
     let mut missing = Vec::new();
     for (name, repo) in &config.repos {
         let files: Vec<(&str, &Path)> = match &repo.upstream {
-            Upstream::Local { path } => vec![("upstream", path)],
+            Upstream::Local { path } | Upstream::Own { path } => vec![("upstream", path)],
             Upstream::Ssh { identity, known_hosts, .. } => vec![("identity", identity), ("known_hosts", known_hosts)],
             Upstream::Https { token: Token::File(path), .. } => vec![("token", path)],
             Upstream::Https { token: Token::None | Token::Env(_) | Token::Command(_), .. } => Vec::new(),

@@ -3,7 +3,6 @@
 use super::HookArgs;
 use super::receive_pack::{FOR_THE_OPERATOR, Opened};
 use crate::config::LogFormat;
-use crate::observe::Stderr;
 use crate::receive::Verdict;
 use crate::wire::command;
 use std::io::Read;
@@ -27,7 +26,7 @@ pub fn pre_receive(args: &HookArgs) -> ExitCode {
 }
 
 fn judge(args: &HookArgs) -> Result<ExitCode, Failure> {
-    crate::observe::start_log(LogFormat::Text, Stderr::Client)?;
+    crate::observe::start_log(LogFormat::Text, crate::observe::LOG_NOTHING)?;
     let mut lines = Vec::new();
     std::io::stdin().take(LINES_BYTES_MAX).read_to_end(&mut lines)?;
     let updates = lines.split(|b| *b == b'\n').filter(|line| !line.is_empty()).map(command::parse_update);

@@ -5,7 +5,7 @@ use crate::config::{LogFormat, Upstream};
 use crate::gate::{Base, ProtocolVersion, Push, Session, Target};
 use crate::git::{ObjectStore, local};
 use crate::model::{Limits, PrincipalName, PushId, RepoName};
-use crate::observe::{Metrics, Stderr};
+use crate::observe::Metrics;
 use crate::policy::Policy;
 use crate::store::Store;
 use crate::wire::pkt_line;
@@ -32,7 +32,7 @@ pub fn run(args: &ReceivePackArgs) -> ExitCode {
 pub(super) const FOR_THE_OPERATOR: &str = "operator: set REFGATE_LOG=info to see why; the client sees it too";
 
 fn serve(args: &ReceivePackArgs) -> Result<u32, Failure> {
-    crate::observe::start_log(LogFormat::Text, Stderr::Client)?;
+    crate::observe::start_log(LogFormat::Text, crate::observe::LOG_NOTHING)?;
     let opened = Opened::open(&args.dir, &args.principal, &args.policy, args.data.as_deref(), None)?;
     let version = match std::env::var("GIT_PROTOCOL").as_deref() {
         Ok("version=1") => ProtocolVersion::V1,
@@ -72,7 +72,7 @@ impl Opened {
         std::fs::create_dir_all(&incoming)?;
         let target = Target {
             name: repo_name(repo, &repository.git_dir)?,
-            upstream: Upstream::Local { path: repository.git_dir.clone() },
+            upstream: Upstream::Own { path: repository.git_dir.clone() },
             trusted: None,
             incoming,
             base: Base::Own {

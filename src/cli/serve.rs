@@ -19,13 +19,13 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub fn run(config: &Path) -> ExitCode {
     match start(config) {
         Ok(()) => super::DONE,
-        Err(error) => super::cannot(&error.to_string()),
+        Err(error) => super::cannot(error),
     }
 }
 
 fn start(path: &Path) -> Result<(), Failure> {
     let config = Config::load(path)?;
-    observe::start_log(config.log, observe::Stderr::Operator)?;
+    observe::start_log(config.log, observe::LOG_DEFAULT)?;
     let policy = read_policy(&config.policy)?;
     std::fs::create_dir_all(&config.data)?;
     let host_key = server::load_or_create_host_key(&config.data.join("host_key"))?;

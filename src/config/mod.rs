@@ -84,9 +84,26 @@ pub enum StaleFetch {
 /// The real repository and what is needed to reach it.
 #[derive(Debug, Clone)]
 pub enum Upstream {
-    Local { path: PathBuf },
-    Ssh { user: Option<String>, host: String, port: Option<u16>, path: String, identity: PathBuf, known_hosts: PathBuf },
-    Https { url: String, username: String, token: Token },
+    Local {
+        path: PathBuf,
+    },
+    /// The repository that this process itself serves, `refgate receive-pack DIR`: git gets the caller's environment.
+    Own {
+        path: PathBuf,
+    },
+    Ssh {
+        user: Option<String>,
+        host: String,
+        port: Option<u16>,
+        path: String,
+        identity: PathBuf,
+        known_hosts: PathBuf,
+    },
+    Https {
+        url: String,
+        username: String,
+        token: Token,
+    },
 }
 
 /// Where the token of an https upstream comes from. Read when it is needed, never kept in a message or log.

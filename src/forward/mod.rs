@@ -103,7 +103,7 @@ impl<'a> Connection<'a> {
     pub fn open(upstream: &'a Upstream, limits: &'a Limits) -> Result<Self, ForwardError> {
         let mut connection = Self { upstream, limits, refs: Vec::new(), receive_pack: None };
         match upstream {
-            Upstream::Local { .. } | Upstream::Ssh { .. } => {
+            Upstream::Local { .. } | Upstream::Own { .. } | Upstream::Ssh { .. } => {
                 let mut receive_pack = ReceivePack::open(upstream, limits)?;
                 connection.refs = receive_pack.take_refs();
                 connection.receive_pack = Some(receive_pack);
@@ -117,6 +117,12 @@ impl<'a> Connection<'a> {
     #[must_use]
     pub fn refs(&self) -> &[(RefName, ObjectId)] {
         &self.refs
+    }
+
+    /// Whether the upstream takes pushes of this kind (gitprotocol-capabilities).
+    #[must_use]
+    pub fn can(&self, capability: &str) -> bool {
+        self.receive_pack.as_ref().is_none_or(|receive_pack| receive_pack.can(capability))
     }
 
     /// Sends an approved push and says what became of each ref. `relay` hears what the upstream says meanwhile, raw.

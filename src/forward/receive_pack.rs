@@ -61,6 +61,10 @@ impl ReceivePack {
         std::mem::take(&mut self.advertisement.refs)
     }
 
+    pub fn can(&self, capability: &str) -> bool {
+        self.advertisement.has(capability)
+    }
+
     pub fn is_alive(&self) -> bool {
         !self.running.has_ended()
     }
@@ -131,6 +135,11 @@ const PUSH_OPTIONS: &str = "push-options";
 fn start(upstream: &Upstream) -> Result<GitCommand, ForwardError> {
     if let Some(destination) = destination(upstream) {
         return Ok(destination.command("git-receive-pack").map_err(UpstreamError::from)?);
+    }
+    if let Upstream::Own { path } = upstream {
+        let mut command = GitCommand::own_git("receive-pack")?;
+        command.arg(absolute(path)?);
+        return Ok(command);
     }
     let Upstream::Local { path } = upstream else { return Err(UpstreamError::Malformed.into()) };
     let mut command = GitCommand::bare_git("receive-pack")?;

@@ -44,7 +44,7 @@ fn current(
 ) -> Result<BTreeMap<RefName, ObjectId>, ForwardError> {
     let refs = match upstream {
         Upstream::Https { .. } => upstream::ls_remote(upstream, limits)?.refs,
-        Upstream::Local { .. } | Upstream::Ssh { .. } => {
+        Upstream::Local { .. } | Upstream::Own { .. } | Upstream::Ssh { .. } => {
             super::receive_pack::ReceivePack::open(upstream, limits)?.take_refs()
         }
     };

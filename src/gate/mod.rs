@@ -174,7 +174,7 @@ impl Gate {
             ProtocolVersion::V1 => FetchProtocol::V1,
             ProtocolVersion::V2 => FetchProtocol::V2,
         };
-        match upload_pack::serve(mirror, &visible, protocol, input, output, limits) {
+        match upload_pack::serve(mirror, visible, protocol, input, output, limits) {
             Ok(()) => 0,
             Err(error) => {
                 tracing::warn!(%repo, %error, "a fetch failed");

@@ -11,20 +11,22 @@ use crate::observe::Stage;
 use crate::policy::{Approval, Decision, Judgement};
 use crate::receive::{self, Message, Quarantine, Received, Reply, Retry, Verdict};
 use crate::wire::advertisement;
-use crate::wire::command::{self, BadRequest, Request};
+use crate::wire::command::{self, CommandError, Request};
 use crate::wire::pkt_line;
 use crate::wire::report::{Options, Report, Status};
-use crate::wire::sideband::{self, Band};
+
 use bstr::BString;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::time::{Duration, Instant};
 
 /// What refgate's receive-pack can do (gitprotocol-capabilities).
 const CAPABILITIES: &str = concat!(
-    "report-status report-status-v2 delete-refs side-band-64k quiet atomic ofs-delta push-options object-format=sha1 ",
-    "agent=refgate/",
+    "report-status report-status-v2 side-band-64k quiet ofs-delta object-format=sha1 agent=refgate/",
     env!("CARGO_PKG_VERSION")
 );
+
+/// What it can do too, unless it serves one repository in the place of git and that one's settings say otherwise.
+const CAPABILITIES_TO_ASK: [&str; 3] = ["delete-refs", "atomic", "push-options"];
 
 const INPUT_BUFFER_BYTES: usize = 128 * 1024;
 
@@ -37,7 +39,7 @@ enum Unheard {
     #[error("the client went away: {0}")]
     Client(#[source] io::Error),
     #[error(transparent)]
-    Commands(#[from] BadRequest),
+    Commands(CommandError),
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -71,27 +73,15 @@ impl Push<'_> {
         let _entered = span.enter();
         let Err(error) = self.converse(version, input, output) else { return 0 };
         tracing::warn!(%error, "a push ended before its commands were understood");
+        let reason = match &error {
+            Unheard::Client(_) => return 128,
+            Unheard::Commands(error) => error.to_string(),
+            Unheard::Fault(fault) => fault.finding().message,
+        };
         // If the client is gone there is nobody to tell.
-        let _ = self.tell_unheard(&error, output);
+        let line = format!("ERR refgate: {reason} (push {})\n", self.id);
+        let _ = pkt_line::write(output, line.as_bytes()).and_then(|()| output.flush());
         128
-    }
-
-    /// Before the first command a client reads an ERR packet; after it, one with a side-band reads only that.
-    fn tell_unheard(&self, error: &Unheard, output: &mut (dyn Write + Send)) -> io::Result<()> {
-        let line = |reason: &str| format!("refgate: {reason} (push {})\n", self.id);
-        match error {
-            Unheard::Client(_) => return Ok(()),
-            Unheard::Commands(bad) if bad.capabilities.side_band_64k => {
-                sideband::write(output, Band::Error, line(&bad.error.to_string()).as_bytes())?;
-            }
-            Unheard::Commands(bad) => {
-                pkt_line::write(output, format!("ERR {}", line(&bad.error.to_string())).as_bytes())?;
-            }
-            Unheard::Fault(fault) => {
-                pkt_line::write(output, format!("ERR {}", line(&fault.finding().message)).as_bytes())?;
-            }
-        }
-        output.flush()
     }
 
     fn converse(
@@ -103,8 +93,12 @@ impl Push<'_> {
         let snapshot = self.snapshot()?;
         let visible = snapshot.refs.iter().filter(|(name, _)| self.may_read(name)).map(|(name, id)| (name, id));
         let version_1 = version == ProtocolVersion::V1;
-        advertisement::encode(output, version_1, visible, CAPABILITIES).map_err(Unheard::Client)?;
-        let request = command::read_request(input, self.limits.ref_updates_max)?;
+        let capabilities = self.capabilities(&snapshot.connection);
+        advertisement::encode(output, version_1, visible, &capabilities).map_err(Unheard::Client)?;
+        let mut request = Request::default();
+        if let Err(error) = command::read_request(input, self.limits.ref_updates_max, &mut request) {
+            return self.misunderstood(error, &request, output);
+        }
         if request.updates.is_empty() {
             return Ok(());
         }
@@ -118,6 +112,32 @@ impl Push<'_> {
             }
         });
         Ok(())
+    }
+
+    /// A client that has said what it takes is answered like any other; one that has not reads an error packet.
+    fn misunderstood(
+        &self,
+        error: CommandError,
+        request: &Request,
+        output: &mut (dyn Write + Send),
+    ) -> Result<(), Unheard> {
+        let takes = &request.capabilities;
+        if !(takes.side_band_64k || takes.report_status || takes.report_status_v2) {
+            return Err(Unheard::Commands(error));
+        }
+        let reply = Reply::new(output, takes.clone(), &request.updates);
+        self.abort(&request.updates, &error.into(), &reply);
+        Ok(())
+    }
+
+    fn capabilities(&self, upstream: &Connection<'_>) -> String {
+        let mut list = CAPABILITIES.to_owned();
+        let own = matches!(self.target.base, Base::Own { .. });
+        for name in CAPABILITIES_TO_ASK.into_iter().filter(|name| !own || upstream.can(name)) {
+            list.push(' ');
+            list.push_str(name);
+        }
+        list
     }
 
     /// Asks the upstream for its refs and brings the mirror in step.
@@ -339,6 +359,10 @@ impl Push<'_> {
     ) {
         let nothing_to_tell = verdict == Verdict::Accepted && findings.is_empty();
         if nothing_to_tell && (reply.is_quiet() || !self.target.is_talkative()) {
+            return;
+        }
+        if verdict == Verdict::NotTaken && !self.target.is_talkative() {
+            // The repository's own git and hooks have said why.
             return;
         }
         let (push, repo) = (self.id, &self.target.name);

@@ -51,6 +51,22 @@ const SETTINGS: [(&str, &str); 14] = [
     ("uploadpack.advertiseBundleURIs", "false"),
 ];
 
+/// What `git rev-parse --local-env-vars` names, but for settings and the namespace: those are the caller's to give.
+const OTHER_REPOSITORY: [&str; 12] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
+
 /// The most of a child's stderr that is kept for the debug log.
 const STDERR_BYTES_MAX: usize = 16 * 1024;
 
@@ -61,6 +77,17 @@ pub struct GitCommand {
     name: &'static str,
     settings: Vec<(OsString, OsString)>,
     leftovers: Leftovers,
+    stderr: Stderr,
+}
+
+/// Where what a process says on stderr goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stderr {
+    /// Its start is kept for the debug log.
+    Kept,
+    /// A pipe that a process in the background keeps open would be waited for.
+    Nowhere,
+    Inherited,
 }
 
 /// What happens to processes that a process leaves behind in its group when it ends by itself.
@@ -75,7 +102,7 @@ impl GitCommand {
     /// `git <subcommand>`, with our settings and no hooks: for everything that works on the mirror.
     pub fn git(subcommand: &str) -> Result<Self, CommandError> {
         let mut command = Self::bare_git(subcommand)?;
-        command.leftovers = Leftovers::Kill;
+        (command.leftovers, command.stderr) = (Leftovers::Kill, Stderr::Kept);
         command.setting("core.hooksPath", "/dev/null");
         for (key, value) in SETTINGS {
             command.setting(key, value);
@@ -87,7 +114,7 @@ impl GitCommand {
     /// and hooks apply.
     pub fn bare_git(subcommand: &str) -> Result<Self, CommandError> {
         let mut command = Self::cleared(git_program()?, "git");
-        command.leftovers = Leftovers::Spare;
+        (command.leftovers, command.stderr) = (Leftovers::Spare, Stderr::Nowhere);
         for (key, value) in [
             ("GIT_CONFIG_NOSYSTEM", "1"),
             ("GIT_CONFIG_GLOBAL", "/dev/null"),
@@ -100,6 +127,17 @@ impl GitCommand {
         }
         command.arg(subcommand);
         Ok(command)
+    }
+
+    /// `git <subcommand>` with the environment and stderr this process was started with, for the repository it was
+    /// started for: that repository's settings and hooks may count on them. Only what names another repository goes.
+    pub fn own_git(subcommand: &str) -> Result<Self, CommandError> {
+        let mut command = Command::new(git_program()?);
+        for name in OTHER_REPOSITORY {
+            command.env_remove(name);
+        }
+        command.arg(subcommand);
+        Ok(Self { command, name: "git", settings: Vec::new(), leftovers: Leftovers::Spare, stderr: Stderr::Inherited })
     }
 
     /// `ssh`, with no option yet.
@@ -115,13 +153,14 @@ impl GitCommand {
             name: "credential program",
             settings: Vec::new(),
             leftovers: Leftovers::Kill,
+            stderr: Stderr::Kept,
         }
     }
 
     fn cleared(program: &Path, name: &'static str) -> Self {
         let mut command = Command::new(program);
         command.env_clear().env("PATH", search_path()).env("HOME", "/nonexistent").env("LC_ALL", "C");
-        Self { command, name, settings: Vec::new(), leftovers: Leftovers::Kill }
+        Self { command, name, settings: Vec::new(), leftovers: Leftovers::Kill, stderr: Stderr::Kept }
     }
 
     pub fn arg(&mut self, arg: impl AsRef<OsStr>) -> &mut Self {
@@ -157,8 +196,11 @@ impl GitCommand {
         for (i, (key, value)) in self.settings.iter().enumerate() {
             self.command.env(format!("GIT_CONFIG_KEY_{i}"), key).env(format!("GIT_CONFIG_VALUE_{i}"), value);
         }
-        // A pipe that a process in the background keeps open would be waited for.
-        let stderr = if self.leftovers == Leftovers::Spare { Stdio::null() } else { Stdio::piped() };
+        let stderr = match self.stderr {
+            Stderr::Kept => Stdio::piped(),
+            Stderr::Nowhere => Stdio::null(),
+            Stderr::Inherited => Stdio::inherit(),
+        };
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr).process_group(0);
         let child = self.command.spawn().map_err(CommandError::Spawn)?;
         Running::new(child, self.name, self.leftovers, time_max)

@@ -136,7 +136,7 @@ impl Reached {
     /// Allows `command` the upstream's transport, and no other, with our credential.
     pub fn by(command: &mut GitCommand, upstream: &Upstream) -> Result<Self, UpstreamError> {
         match upstream {
-            Upstream::Local { path } => {
+            Upstream::Local { path } | Upstream::Own { path } => {
                 command.setting("protocol.file.allow", "always");
                 let file = trust_any_owner()?;
                 command.env("GIT_CONFIG_GLOBAL", file.path());
@@ -198,7 +198,7 @@ pub fn destination(upstream: &Upstream) -> Option<Destination<'_>> {
         Upstream::Ssh { user, host, port, path, identity, known_hosts } => {
             Some(Destination { user: user.as_deref(), host, port: *port, path, identity, known_hosts })
         }
-        Upstream::Local { .. } | Upstream::Https { .. } => None,
+        Upstream::Local { .. } | Upstream::Own { .. } | Upstream::Https { .. } => None,
     }
 }
 

@@ -14,7 +14,9 @@ use tracing_subscriber::fmt::format::FmtSpan;
 pub const LOG_VARIABLE: &str = "REFGATE_LOG";
 
 /// From the libraries only what an operator must act on.
-const FILTER_DEFAULT: &str = "warn,refgate=info";
+pub const LOG_DEFAULT: &str = "warn,refgate=info";
+/// For a process whose stderr is the client's: git-receive-pack says nothing there either.
+pub const LOG_NOTHING: &str = "off";
 
 #[derive(Debug, thiserror::Error)]
 pub enum ObserveError {
@@ -26,22 +28,11 @@ pub enum ObserveError {
     Started,
 }
 
-/// Whose eyes stderr is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stderr {
-    Operator,
-    /// The client's: sshd and git relay it. Nothing is logged unless the operator asks for it by the variable.
-    Client,
-}
-
-/// Starts logging to stderr; once in a process.
-pub fn start_log(format: LogFormat, stderr: Stderr) -> Result<(), ObserveError> {
+/// Starts logging to stderr; once in a process. `default` is the filter unless the variable says otherwise.
+pub fn start_log(format: LogFormat, default: &str) -> Result<(), ObserveError> {
     let filter = match std::env::var(LOG_VARIABLE) {
         Ok(text) => EnvFilter::try_new(text)?,
-        Err(std::env::VarError::NotPresent) => EnvFilter::try_new(match stderr {
-            Stderr::Operator => FILTER_DEFAULT,
-            Stderr::Client => "off",
-        })?,
+        Err(std::env::VarError::NotPresent) => EnvFilter::try_new(default)?,
         Err(std::env::VarError::NotUnicode(_)) => return Err(ObserveError::Encoding),
     };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

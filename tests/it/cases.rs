@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 impl Client<'_> {
     /// Writes an object as it is given, also one that git would not make.
-    fn raw_object(&self, kind: &str, bytes: &[u8]) -> String {
+    pub fn raw_object(&self, kind: &str, bytes: &[u8]) -> String {
         let args = ["hash-object", "-t", kind, "-w", "--literally", "--stdin"];
         let mut child =
             self.command(&self.dir).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("git");
@@ -14,12 +14,12 @@ impl Client<'_> {
         text(&child.wait_with_output().expect("git").stdout).trim().to_owned()
     }
 
-    fn blob(&self, bytes: &[u8]) -> String {
+    pub fn blob(&self, bytes: &[u8]) -> String {
         self.raw_object("blob", bytes)
     }
 
     /// A tree of raw entries: (octal mode, name, id).
-    fn raw_tree(&self, entries: &[(&str, &[u8], &str)]) -> String {
+    pub fn raw_tree(&self, entries: &[(&str, &[u8], &str)]) -> String {
         let mut bytes = Vec::new();
         for (mode, name, id) in entries {
             bytes.extend_from_slice(mode.as_bytes());
@@ -31,14 +31,14 @@ impl Client<'_> {
         self.raw_object("tree", &bytes)
     }
 
-    fn commit_tree(&self, tree: &str, parents: &[&str]) -> String {
+    pub fn commit_tree(&self, tree: &str, parents: &[&str]) -> String {
         let mut args = vec!["commit-tree", tree, "-m", "raw"];
         parents.iter().for_each(|parent| args.extend(["-p", parent]));
         self.git(&args)
     }
 
     /// A commit on `main` whose `docs` directory is this tree (added or replaced).
-    fn commit_docs(&self, docs: &str) -> String {
+    pub fn commit_docs(&self, docs: &str) -> String {
         let listed = self.git(&["ls-tree", "origin/main"]);
         let mut lines: Vec<String> =
             listed.lines().filter(|line| !line.ends_with("\tdocs")).map(str::to_owned).collect();
@@ -50,11 +50,11 @@ impl Client<'_> {
         self.commit_tree(&root, &["origin/main"])
     }
 
-    fn push_commit(&self, id: &str, name: &str) -> Pushed {
+    pub fn push_commit(&self, id: &str, name: &str) -> Pushed {
         self.push(&[&format!("{id}:{}", self.branch(name))])
     }
 
-    fn reset(&self) {
+    pub fn reset(&self) {
         self.git(&["checkout", "-q", "-f", "--detach", "origin/main"]);
         self.git(&["clean", "-q", "-f", "-d", "-x"]);
     }

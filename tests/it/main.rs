@@ -1,8 +1,15 @@
 //! Tests of the whole program: stock `git` and `ssh` against a running gate with a real upstream.
 
 mod cases;
+mod crash;
 mod drop_in;
+mod fetch;
 mod fixes;
+mod limits;
 mod operate;
 mod push;
+mod raw;
+#[path = "../support/mod.rs"]
+mod servers;
 mod support;
+mod upstreams;

@@ -368,3 +368,309 @@ pub fn wait_for(mut state: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(50));
     }
 }
+
+// What stock git never sends.
+
+use refgate::wire::advertisement::{self, Advertisement};
+use refgate::wire::pkt_line::{self, Packet};
+use refgate::wire::report::{self, Report};
+use std::io::{Read, Write};
+use std::process::{ChildStdin, ChildStdout};
+
+pub const NULL_ID: &str = "0000000000000000000000000000000000000000";
+pub const CAPABILITIES: &str = "report-status side-band-64k object-format=sha1 agent=raw/1";
+
+/// How long a test waits for a conversation to end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A receive-pack conversation of which the test writes every byte.
+pub struct Raw {
+    pub child: Child,
+    pub stdin: Option<ChildStdin>,
+    pub advertisement: Advertisement,
+    stdout: ChildStdout,
+}
+
+/// How a raw conversation ended.
+#[derive(Debug)]
+pub struct RawEnd {
+    pub status: Option<i32>,
+    /// What followed an `ERR ` packet.
+    pub error: Option<String>,
+    /// Bands 2 and 3, and standard error.
+    pub said: String,
+    pub report: Option<Report>,
+}
+
+impl RawEnd {
+    /// Everything that a client could show.
+    pub fn text(&self) -> String {
+        let report = match &self.report {
+            Some(report) => format!("unpack {:?} refs {:?}", report.unpack, report.refs),
+            None => String::new(),
+        };
+        format!("{}\n{}\n{report}", self.error.as_deref().unwrap_or_default(), self.said)
+    }
+
+    /// Whether every ref of the report is "ok", and there is one.
+    pub fn is_ok(&self) -> bool {
+        let ok = |status: &report::Status| matches!(status, report::Status::Ok(_));
+        self.report.as_ref().is_some_and(|r| r.unpack.is_ok() && !r.refs.is_empty() && r.refs.iter().all(|r| ok(&r.1)))
+    }
+}
+
+impl Raw {
+    pub fn start(command: &mut Command) -> Self {
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+        let (stdin, mut stdout) = (child.stdin.take(), child.stdout.take().expect("piped"));
+        let advertisement = advertisement::parse(&mut stdout, 100_000).expect("an advertisement");
+        Self { child, stdin, advertisement, stdout }
+    }
+
+    /// Writes bytes; the other side may have hung up already.
+    pub fn send(&mut self, bytes: &[u8]) {
+        let stdin = self.stdin.as_mut().expect("open");
+        let _ = stdin.write_all(bytes).and_then(|()| stdin.flush());
+    }
+
+    /// Hangs up, and reads to the end.
+    pub fn finish(mut self) -> RawEnd {
+        drop(self.stdin.take());
+        let (send, receive) = mpsc::channel();
+        let (mut stdout, mut stderr) = (self.stdout, self.child.stderr.take().expect("piped"));
+        std::thread::spawn(move || {
+            let (mut bytes, mut said) = (Vec::new(), Vec::new());
+            let _ = stdout.read_to_end(&mut bytes).and_then(|_| stderr.read_to_end(&mut said));
+            send.send((bytes, said))
+        });
+        let received = receive.recv_timeout(PATIENCE);
+        if received.is_err() {
+            let _ = self.child.kill();
+        }
+        let status = self.child.wait().expect("an end").code();
+        let (bytes, said) = received.expect("the conversation hangs");
+        let mut end = RawEnd { status, error: None, said: text(&said), report: None };
+        end.read(&bytes);
+        end
+    }
+}
+
+impl RawEnd {
+    fn read(&mut self, bytes: &[u8]) {
+        let (mut input, mut data) = (bytes, Vec::new());
+        while let Some(packet) = pkt_line::read(&mut input).expect("packets") {
+            let Packet::Data(payload) = packet else { continue };
+            match payload.split_first() {
+                Some((1, rest)) => data.extend_from_slice(rest),
+                Some((2 | 3, rest)) => self.said.push_str(&text(rest)),
+                _ if payload.starts_with(b"ERR ") => self.error = Some(text(&payload[4..])),
+                // No side-band: the report itself.
+                _ => pkt_line::write(&mut data, &payload).expect("fits"),
+            }
+        }
+        if !data.is_empty() {
+            self.report = Some(report::parse(&data[..]).expect("a report"));
+        }
+    }
+}
+
+impl World {
+    /// `ssh gate 'git-receive-pack app'`.
+    pub fn raw_ssh(&self, principal: &str, options: &[&str]) -> Raw {
+        Raw::start(&mut self.ssh_exec(principal, options, "git-receive-pack 'app'"))
+    }
+
+    /// `refgate receive-pack` on the upstream's directory.
+    pub fn raw_drop_in(&self, principal: &str) -> Raw {
+        let mut command = self.refgate();
+        command.args(["receive-pack", "--as", principal, "--policy", "policy.toml", "--data", "own-data"]);
+        Raw::start(command.arg(&self.upstream))
+    }
+
+    /// ssh with this exec line.
+    pub fn ssh_exec(&self, principal: &str, options: &[&str], line: &str) -> Command {
+        let mut command = Command::new("ssh");
+        command.args(self.ssh_options(principal)).args(options);
+        command.args(["-p", &self.port.to_string(), "refgate@127.0.0.1", line]).stdin(Stdio::null());
+        command
+    }
+
+    /// What is in the quarantine's place now.
+    pub fn quarantines(&self) -> usize {
+        let count = |dir: PathBuf| std::fs::read_dir(dir).map_or(0, Iterator::count);
+        count(self.path().join("data/mirrors/app.git/incoming")) + count(self.path().join("own-data/incoming"))
+    }
+
+    /// The records as they are kept.
+    pub fn records(&self) -> Vec<serde_json::Value> {
+        let lines = run(self.refgate().args(["log", "--json"]));
+        lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
+    #[track_caller]
+    pub fn record_holds(&self) {
+        let verified = run(self.refgate().args(["log", "--verify"]));
+        assert!(verified.contains("the chain holds"), "{verified}");
+    }
+
+    /// Everything about a push that did not get anywhere: no panic, no ref, no leftover, and the next push works.
+    #[track_caller]
+    pub fn unharmed(&self, client: &Client<'_>, pid: u32, name: &str) {
+        assert!(!self.log().contains("panicked"), "{name}:\n{}", self.log());
+        wait_for(|| self.quarantines() == 0);
+        let own = client.branch(&format!("after/{}", rand_suffix()));
+        let pushed = client.push(&[&format!("origin/main:{own}")]);
+        assert!(pushed.ok, "an ordinary push after {name}:\n{}", pushed.stderr);
+        assert_eq!(self.gate_pid(), pid);
+        self.git(&self.upstream, &["update-ref", "-d", &own]);
+    }
+}
+
+/// Commands with capabilities on the first, and a flush.
+pub fn commands(lines: &[(&str, &str, &[u8])], capabilities: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (index, (old, new, name)) in lines.iter().enumerate() {
+        let mut line = format!("{old} {new} ").into_bytes();
+        line.extend_from_slice(name);
+        if index == 0 {
+            line.extend_from_slice(format!("\0 {capabilities}").as_bytes());
+        }
+        pkt_line::write(&mut bytes, &line).expect("fits");
+    }
+    pkt_line::write_flush(&mut bytes).expect("fits");
+    bytes
+}
+
+/// A pack, entry by entry, with nothing compressed.
+#[derive(Default)]
+pub struct PackWriter {
+    count: u32,
+    body: Vec<u8>,
+}
+
+pub const COMMIT: u8 = 1;
+
+pub const BLOB: u8 = 3;
+pub const OFS_DELTA: u8 = 6;
+pub const REF_DELTA: u8 = 7;
+
+impl PackWriter {
+    /// Appends an entry; `base` is what stands before the data of a delta.
+    pub fn entry(mut self, kind: u8, base: &[u8], data: &[u8]) -> Self {
+        self.count += 1;
+        let mut size = data.len();
+        let mut byte = (kind << 4) | u8::try_from(size & 15).expect("small");
+        size >>= 4;
+        while size > 0 {
+            self.body.push(byte | 0x80);
+            byte = u8::try_from(size & 0x7f).expect("small");
+            size >>= 7;
+        }
+        self.body.push(byte);
+        self.body.extend_from_slice(base);
+        self.body.extend(stored(data));
+        self
+    }
+
+    /// The offset of the next entry.
+    pub fn offset(&self) -> usize {
+        12 + self.body.len()
+    }
+
+    pub fn finish(self) -> Vec<u8> {
+        let count = self.count;
+        self.finish_as(b"PACK", 2, count)
+    }
+
+    pub fn finish_as(self, magic: &[u8; 4], version: u32, count: u32) -> Vec<u8> {
+        use sha1::Digest;
+        let mut pack = [&magic[..], &version.to_be_bytes(), &count.to_be_bytes(), &self.body].concat();
+        let checksum = sha1::Sha1::digest(&pack);
+        pack.extend_from_slice(&checksum);
+        pack
+    }
+}
+
+/// zlib with stored blocks.
+fn stored(data: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0x78, 0x01];
+    let mut chunks = data.chunks(0xffff).peekable();
+    if chunks.peek().is_none() {
+        bytes.extend_from_slice(&[1, 0, 0, 0xff, 0xff]);
+    }
+    while let Some(chunk) = chunks.next() {
+        let length = u16::try_from(chunk.len()).expect("at most");
+        bytes.push(u8::from(chunks.peek().is_none()));
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.extend_from_slice(&(!length).to_le_bytes());
+        bytes.extend_from_slice(chunk);
+    }
+    let (a, b) = data.iter().fold((1_u32, 0_u32), |(a, b), byte| {
+        let a = (a + u32::from(*byte)) % 65521;
+        (a, (b + a) % 65521)
+    });
+    bytes.extend_from_slice(&((b << 16) | a).to_be_bytes());
+    bytes
+}
+
+impl Client<'_> {
+    /// A pack of what `revs` select, as `git pack-objects --revs` reads them.
+    pub fn pack(&self, revs: &[&str]) -> Vec<u8> {
+        let mut command = self.command(&self.dir);
+        feed(command.args(["pack-objects", "--revs", "--stdout", "-q"]), (revs.join("\n") + "\n").as_bytes())
+    }
+}
+
+/// Runs a program on this input; it must succeed.
+pub fn feed(command: &mut Command, input: &[u8]) -> Vec<u8> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("starts");
+    child.stdin.take().expect("piped").write_all(input).expect("write");
+    let output = child.wait_with_output().expect("an end");
+    assert!(output.status.success(), "{command:?}");
+    output.stdout
+}
+
+impl World {
+    /// Installs a hook of one sh script in the upstream.
+    pub fn upstream_hook(&self, name: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.upstream.join("hooks").join(name);
+        write(&path, &format!("#!/bin/sh\n{script}\n"));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("chmod");
+    }
+}
+
+impl World {
+    /// A clone that was made before the gate was started anew: the port is another.
+    pub fn client_at(&self, dir: &Path, principal: &str) -> Client<'_> {
+        let client = Client { world: self, dir: dir.to_owned(), principal: principal.to_owned() };
+        client.git(&["remote", "set-url", "origin", &self.url()]);
+        client
+    }
+}
+
+impl Client<'_> {
+    /// Starts a push of HEAD to the agent's own branch of this name.
+    pub fn start_push(&self, name: &str) -> Child {
+        let refspec = format!("HEAD:{}", self.branch(name));
+        let mut command = self.command(&self.dir);
+        command.args(["push", "origin", &refspec]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.spawn().expect("git")
+    }
+}
+
+pub fn pushed(child: Child) -> Pushed {
+    let output = child.wait_with_output().expect("git");
+    Pushed { ok: output.status.success(), stderr: text(&output.stderr) }
+}
+
+/// Waits for a state that may last for moments only.
+#[track_caller]
+pub fn catch(mut state: impl FnMut() -> bool) {
+    let end = std::time::Instant::now() + Duration::from_secs(30);
+    while !state() {
+        assert!(std::time::Instant::now() < end, "the state was not reached");
+        std::thread::yield_now();
+    }
+}

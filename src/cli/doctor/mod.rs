@@ -157,7 +157,7 @@ fn listen(address: SocketAddr) -> Check {
 /// What can be said of a credential without using it.
 fn credential(name: &str, upstream: &Upstream) -> Vec<Check> {
     match upstream {
-        Upstream::Local { .. } => Vec::new(),
+        Upstream::Local { .. } | Upstream::Own { .. } => Vec::new(),
         Upstream::Ssh { host, port, identity, known_hosts, .. } => {
             vec![files::private_key(name, identity), host_key(name, host, *port, known_hosts)]
         }

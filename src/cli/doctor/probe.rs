@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn reads_what_builds_of_git_say() {
-        let table: [(&[u8], Option<(u32, u32)>); 7] = [
+        type Row<'a> = (&'a [u8], Option<(u32, u32)>);
+        let table: [Row<'_>; 7] = [
             (b"git version 2.39.5\n", Some((2, 39))),
             (b"git version 2.39.5 (Apple Git-154)\n", Some((2, 39))),
             (b"git version 2.47.1.windows.2\n", Some((2, 47))),
