@@ -6,6 +6,7 @@ mod crash;
 mod cves;
 mod drop_in;
 mod fetch;
+mod fixes;
 mod limits;
 mod messages;
 mod operate;
