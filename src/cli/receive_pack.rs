@@ -11,6 +11,7 @@ use crate::store::Store;
 use crate::wire::pkt_line;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -90,7 +91,7 @@ impl Opened {
 
     pub fn push(&self) -> Push<'_> {
         let Self { id, target, session, policy, store, limits, metrics } = self;
-        Push { id: *id, target, session, policy, store, limits, metrics }
+        Push { id: *id, target, session, policy, store, limits, metrics, begun: Instant::now() }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::gate::{Session, Target, fault::Fault};
 use crate::git::{ObjectStore, Objects};
 use crate::inspect;
 use crate::model::{Effect, Finding, Limits, ObjectId, Place, PushFacts, PushId, RefName, RefUpdate, Usage};
-use crate::observe::Metrics;
+use crate::observe::{Metrics, Stage};
 use crate::policy::{Case, Judgement, Policy};
 use crate::receive::Received;
 use crate::store::Store;
@@ -12,6 +12,7 @@ use bstr::ByteSlice;
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 /// One push on its way, and what it is judged with. The policy is the one of its beginning.
 #[derive(Clone, Copy)]
@@ -23,6 +24,7 @@ pub struct Push<'a> {
     pub store: &'a Store,
     pub limits: &'a Limits,
     pub metrics: &'a Metrics,
+    pub begun: Instant,
 }
 
 /// The refs of the upstream at one moment.
@@ -56,10 +58,14 @@ impl Push<'_> {
             let needs = self.policy.needs(&self.target.name);
             let request =
                 inspect::Request { updates: &updates, classes: &classes, upstream: refs, trusted: &trusted, needs };
+            let begun = Instant::now();
             facts = inspect::inspect(&objects, &request, self.limits, stop)?;
+            self.metrics.stage(Stage::Inspect, begun.elapsed());
         }
         facts.pack_bytes = received.pack_bytes;
+        let begun = Instant::now();
         let judgement = self.decide(&facts, &findings, &usage);
+        self.metrics.stage(Stage::Judge, begun.elapsed());
         Ok((facts, judgement))
     }
 

@@ -9,6 +9,7 @@ mod push;
 mod records;
 mod settle;
 mod target;
+mod upkeep;
 mod watch;
 
 pub use existing::Answer;
@@ -30,6 +31,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+use upkeep::Upkeep;
 
 /// Everything a running gate has.
 pub struct Gate {
@@ -37,7 +40,8 @@ pub struct Gate {
     policy: RwLock<Arc<Policy>>,
     store: Store,
     pub metrics: Arc<Metrics>,
-    targets: BTreeMap<RepoName, Target>,
+    targets: Arc<BTreeMap<RepoName, Target>>,
+    upkeep: Upkeep,
 }
 
 /// Who is at the other end, proven.
@@ -67,6 +71,8 @@ pub enum OpenError {
     Directory(std::path::PathBuf, #[source] io::Error),
     #[error("repository {0}: {1}")]
     Mirror(RepoName, #[source] MirrorError),
+    #[error("cannot start a thread: {0}")]
+    Upkeep(#[source] io::Error),
     #[error("repository {0}: {1}")]
     Trusted(RepoName, String),
 }
@@ -79,7 +85,10 @@ impl Gate {
         for (name, repo) in &config.repos {
             targets.insert(name.clone(), open_target(&config, name, repo)?);
         }
-        let gate = Self { policy: RwLock::new(Arc::new(policy)), store, metrics: Arc::default(), targets, config };
+        let targets = Arc::new(targets);
+        let upkeep = Upkeep::start(Arc::clone(&targets)).map_err(OpenError::Upkeep)?;
+        let gate =
+            Self { upkeep, policy: RwLock::new(Arc::new(policy)), store, metrics: Arc::default(), targets, config };
         gate.note(EventEntry::new("start", Timestamp::now()).detail("policy", gate.policy().digest()));
         gate.settle_all();
         Ok(gate)
@@ -121,14 +130,18 @@ impl Gate {
         let Some(target) = self.targets.get(repo) else { return refuse(output, "no such repository") };
         let policy = self.policy();
         let (store, limits) = (&self.store, &self.config.limits);
-        let push =
-            Push { id: PushId::generate(), target, session, policy: &policy, store, limits, metrics: &self.metrics };
+        let push = Push {
+            id: PushId::generate(),
+            target,
+            session,
+            policy: &policy,
+            store,
+            limits,
+            metrics: &self.metrics,
+            begun: Instant::now(),
+        };
         let status = push.serve(version, input, output);
-        if let Base::Mirror(mirror) = &target.base
-            && let Err(error) = mirror.maintain()
-        {
-            tracing::warn!(%repo, %error, "the mirror cannot be maintained");
-        }
+        self.upkeep.ask(repo);
         status
     }
 

@@ -7,10 +7,11 @@ use crate::gate::target::Base;
 use crate::gate::watch::{EndOnDrop, Watch};
 use crate::gate::{ProtocolVersion, records};
 use crate::model::{Effect, Finding, ObjectId, Place, PushFacts, RefName, RefUpdate, UpdateKind};
+use crate::observe::Stage;
 use crate::policy::{Approval, Decision, Judgement};
 use crate::receive::{self, Message, Quarantine, Received, Reply, Retry, Verdict};
 use crate::wire::advertisement;
-use crate::wire::command::{self, CommandError, Request};
+use crate::wire::command::{self, BadRequest, Request};
 use crate::wire::pkt_line;
 use crate::wire::report::{Options, Report, Status};
 use crate::wire::sideband::{self, Band};
@@ -37,8 +38,8 @@ const REFS_AGE_MAX: Duration = Duration::from_secs(10);
 enum Unheard {
     #[error("the client went away: {0}")]
     Client(#[source] io::Error),
-    #[error("{0}")]
-    Commands(#[from] CommandError),
+    #[error(transparent)]
+    Commands(#[from] BadRequest),
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -70,25 +71,29 @@ impl Push<'_> {
         let input = &mut BufReader::with_capacity(INPUT_BUFFER_BYTES, input);
         let span = tracing::info_span!("push", push.id = %self.id, repo = %self.target.name, principal = %self.session.principal.name);
         let _entered = span.enter();
-        let mut request = Request::default();
-        let Err(error) = self.converse(version, input, output, &mut request) else { return 0 };
-        let told = match &error {
-            Unheard::Client(_) => None,
-            Unheard::Commands(error) => Some(error.to_string()),
-            Unheard::Fault(fault) => Some(fault.finding().message),
-        };
+        let Err(error) = self.converse(version, input, output) else { return 0 };
         tracing::warn!(%error, "a push ended before its commands were understood");
-        if let Some(reason) = told {
-            // If the client is gone there is nobody to tell.
-            let line = format!("refgate: {reason} (push {})\n", self.id);
-            let told = if request.capabilities.side_band_64k {
-                sideband::write(output, Band::Error, line.as_bytes())
-            } else {
-                pkt_line::write(output, format!("ERR {line}").as_bytes())
-            };
-            let _ = told.and_then(|()| output.flush());
-        }
+        // If the client is gone there is nobody to tell.
+        let _ = self.tell_unheard(&error, output);
         128
+    }
+
+    /// Before the first command a client reads an ERR packet; after it, one with a side-band reads only that.
+    fn tell_unheard(&self, error: &Unheard, output: &mut (dyn Write + Send)) -> io::Result<()> {
+        let line = |reason: &str| format!("refgate: {reason} (push {})\n", self.id);
+        match error {
+            Unheard::Client(_) => return Ok(()),
+            Unheard::Commands(bad) if bad.capabilities.side_band_64k => {
+                sideband::write(output, Band::Error, line(&bad.error.to_string()).as_bytes())?;
+            }
+            Unheard::Commands(bad) => {
+                pkt_line::write(output, format!("ERR {}", line(&bad.error.to_string())).as_bytes())?;
+            }
+            Unheard::Fault(fault) => {
+                pkt_line::write(output, format!("ERR {}", line(&fault.finding().message)).as_bytes())?;
+            }
+        }
+        output.flush()
     }
 
     fn converse(
@@ -96,15 +101,14 @@ impl Push<'_> {
         version: ProtocolVersion,
         input: &mut dyn BufRead,
         output: &mut (dyn Write + Send),
-        request: &mut Request,
     ) -> Result<(), Unheard> {
         let snapshot = self.snapshot()?;
         let visible = snapshot.refs.iter().filter(|(name, _)| self.may_read(name)).map(|(name, id)| (name, id));
         let version_1 = version == ProtocolVersion::V1;
         advertisement::encode(output, version_1, visible, &self.capabilities(&snapshot.connection))
             .map_err(Unheard::Client)?;
-        command::read_request(input, self.limits.ref_updates_max, request)?;
-        let request = std::mem::take(request);
+        tracing::debug!(stage = "refs", micros = self.begun.elapsed().as_micros(), "advertised");
+        let request = command::read_request(input, self.limits.ref_updates_max)?;
         if request.updates.is_empty() {
             return Ok(());
         }
@@ -171,6 +175,7 @@ impl Push<'_> {
             let limits = self.limits;
             options = command::read_push_options(input, limits.push_options_max, limits.push_option_bytes_max)?;
         }
+        let begun = Instant::now();
         let mut quarantine = Quarantine::create(&self.target.incoming)?;
         let mut received = Received::default();
         if request.updates.iter().any(|update| update.new.is_some()) {
@@ -178,6 +183,7 @@ impl Push<'_> {
             let base = self.target.objects();
             received = receive::unpack(input, &mut quarantine, base, self.limits, &progress, &watch.stop)?;
         }
+        self.metrics.stage(Stage::Receive, begun.elapsed());
         Ok(Pushed { request, options, quarantine, received })
     }
 
@@ -197,12 +203,17 @@ impl Push<'_> {
         let (facts, judgement) = self.judge(updates, &snapshot.refs, Some(&new), &pushed.received, &watch.stop)?;
         let entry =
             records::decision(self, &pushed.request, &pushed.received, pushed.options.len(), &facts, &judgement);
+        let judged = Instant::now();
         self.store.decided(&entry)?;
+        self.metrics.stage(Stage::Record, judged.elapsed());
+        self.metrics.decided(entry.decision, self.begun.elapsed());
+        judgement.findings.iter().for_each(|finding| self.metrics.finding(&finding.rule));
         tracing::info!(
             decision = judgement.decision.as_str(),
             findings = judgement.findings.len(),
             commits = facts.commits.len(),
             pack.bytes = facts.pack_bytes,
+            time_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             "decided"
         );
         Ok((snapshot, pushed, facts, judgement))
@@ -231,6 +242,7 @@ impl Push<'_> {
         // Push options go on only to the very repository the client meant; another upstream's are not for agents to set.
         let options = if matches!(self.target.base, Base::Own { .. }) { &pushed.options[..] } else { &[] };
         let mut relay = |text: &[u8]| self.target.relay(reply, text);
+        let begun = Instant::now();
         let outcomes = match snapshot.connection.push(approval, source, options, &mut relay) {
             Ok(outcomes) => outcomes,
             Err(error) => {
@@ -238,7 +250,10 @@ impl Push<'_> {
                 not_sent(approval.updates(), &error)
             }
         };
-        if let Err(error) = self.store.settled(&records::outcome(self, approval.updates(), &outcomes)) {
+        self.metrics.stage(Stage::Forward, begun.elapsed());
+        let entry = records::outcome(self, approval.updates(), &outcomes);
+        entry.refs.iter().for_each(|outcome| self.metrics.outcome(outcome.result));
+        if let Err(error) = self.store.settled(&entry) {
             // The decision stands without an outcome: it is settled against the upstream at the next start.
             tracing::error!(%error, "the outcome cannot be recorded");
         }
@@ -316,6 +331,7 @@ impl Push<'_> {
             Blame::Client => tracing::warn!(error = %fault, "a push came to no decision"),
             Blame::Upstream | Blame::Ourselves => tracing::error!(error = %fault, "a push came to no decision"),
         }
+        self.metrics.aborted();
         let finding = fault.finding();
         if let Err(error) = self.store.aborted(&records::abort(self, updates, fault.cause(), &finding.message)) {
             tracing::error!(%error, "the end of a push cannot be recorded");

@@ -1,10 +1,9 @@
-//! What other file systems would make of a name: case, normalisation, ignorable characters, NTFS spellings.
+//! What other file systems would make of a path: `model`'s folding of each part, and the short names of git's own files.
 //!
 //! A folded name is only ever compared with folded names. It says more names equal than any one file system does,
 //! which is right for rules that forbid and wrong for grants: those compare raw bytes.
 
-use crate::model::is_invisible;
-use unicode_normalization::UnicodeNormalization;
+use crate::model::{fold_text, strip_ntfs};
 
 /// A name that git itself gives a meaning to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,37 +47,6 @@ pub fn fold_segment(segment: &[u8]) -> Vec<u8> {
     let text = fold_text(segment);
     let name = strip_ntfs(&text);
     long_name(name).map_or_else(|| name.to_vec(), |long| long.as_bytes().to_vec())
-}
-
-/// Folds case and normal form and drops invisible characters. Bytes that are not UTF-8 stay.
-///
-/// Decomposed (NFD), not composed: two decomposed texts can be cut and joined at a wildcard, composed ones cannot.
-/// Lower, upper, lower case: one of them alone leaves the long s, the Kelvin sign or the capital sharp s apart.
-#[must_use]
-pub fn fold_text(bytes: &[u8]) -> Vec<u8> {
-    if bytes.is_ascii() {
-        return bytes.to_ascii_lowercase();
-    }
-    let mut folded = Vec::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        let visible = chunk.valid().nfd().filter(|c| !is_invisible(*c));
-        let cased = visible.flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
-        let text: String = cased.nfd().filter(|c| !is_invisible(*c)).collect();
-        folded.extend_from_slice(text.as_bytes());
-        folded.extend_from_slice(chunk.invalid());
-    }
-    folded
-}
-
-/// Cuts `:stream` and trailing dots and spaces, as Windows does; a name of nothing else stays.
-#[must_use]
-pub fn strip_ntfs(segment: &[u8]) -> &[u8] {
-    let name = segment.split(|b| *b == b':').next().unwrap_or(segment);
-    let length = name.iter().rposition(|b| !matches!(b, b'.' | b' ')).map_or(0, |last| last + 1);
-    match name.get(..length) {
-        Some(stripped) if !stripped.is_empty() => stripped,
-        _ => segment,
-    }
 }
 
 /// The dot-git name an NTFS short name can stand for (git's path.c knows the same forms).
@@ -148,7 +116,7 @@ mod tests {
     fn folding_twice_changes_nothing_more_for_every_character() {
         // Nothing is assigned between the third plane and the fourteenth.
         for c in ('\0'..'\u{40000}').chain('\u{e0000}'..'\u{e1000}') {
-            let once = fold_text(c.to_string().as_bytes());
+            let once = fold_text(c.to_string().as_bytes()).into_owned();
             assert_eq!(fold_text(&once), once, "{c:?}");
         }
     }

@@ -3,6 +3,7 @@
 //! On a mismatch only the last wildcard is tried again, one further; so the time is at worst the pattern's length
 //! times the text's.
 
+use crate::model::{fold_text, strip_ntfs};
 use crate::policy::fold;
 use crate::policy::pattern::{BadPattern, PatternOf, Place, Who};
 
@@ -190,9 +191,9 @@ fn fold_segment(segment: &Segment) -> Segment {
             folded.extend(run.iter().map(any_case));
             continue;
         }
-        let text = fold::fold_text(&bytes);
+        let text = fold_text(&bytes);
         let is_last = index + 1 == runs.clone().count();
-        let text = if is_last { fold::strip_ntfs(&text) } else { &text };
+        let text = if is_last { strip_ntfs(&text) } else { &text };
         folded.extend(text.iter().map(|b| Token::Byte(*b)));
     }
     Segment::Part(folded)

@@ -9,6 +9,9 @@ pub enum NameFlaw {
     Bidi,
     Invisible,
     NonUtf8,
+    /// What Windows takes for a device, or for another name; never wanted.
+    Device,
+    /// The same, and characters that other systems have in names.
     Reserved,
     Backslash,
 }
@@ -21,7 +24,7 @@ impl NameFlaw {
             Self::Bidi => "the name has a character that turns the direction of writing",
             Self::Invisible => "the name has an invisible character",
             Self::NonUtf8 => "the name is not UTF-8",
-            Self::Reserved => "Windows cannot have this name, or takes it for another",
+            Self::Device | Self::Reserved => "Windows cannot have this name, or takes it for another",
             Self::Backslash => "the name has a backslash, which is a separator on Windows",
         }
     }
@@ -36,6 +39,7 @@ pub fn has(path: &[u8], flaw: NameFlaw) -> bool {
         NameFlaw::Bidi => any(is_bidi),
         NameFlaw::Invisible => any(is_invisible),
         NameFlaw::NonUtf8 => std::str::from_utf8(path).is_err(),
+        NameFlaw::Device => path.split(|b| *b == b'/').any(is_taken_for_another),
         NameFlaw::Reserved => path.split(|b| *b == b'/').any(is_reserved),
         NameFlaw::Backslash => path.contains(&b'\\'),
     }
@@ -56,11 +60,15 @@ fn is_reserved(segment: &[u8]) -> bool {
     if segment.iter().any(|b| matches!(b, b'<' | b'>' | b'"' | b':' | b'|' | b'?' | b'*')) {
         return true;
     }
-    if matches!(segment.last(), Some(b'.' | b' ')) {
-        return true;
-    }
-    let stem = segment.split(|b| *b == b'.').next().unwrap_or_default().trim_ascii_end().to_ascii_lowercase();
-    is_device(&stem) || is_short_name(&stem)
+    is_taken_for_another(segment) || is_short_name(&stem(segment))
+}
+
+fn is_taken_for_another(segment: &[u8]) -> bool {
+    matches!(segment.last(), Some(b'.' | b' ')) || is_device(&stem(segment))
+}
+
+fn stem(segment: &[u8]) -> Vec<u8> {
+    segment.split(|b| *b == b'.').next().unwrap_or_default().trim_ascii_end().to_ascii_lowercase()
 }
 
 fn is_device(stem: &[u8]) -> bool {

@@ -23,7 +23,7 @@ impl Verdict {
     fn title(self) -> &'static str {
         match self {
             Self::Accepted => "ACCEPTED",
-            Self::Held => "NOT ACCEPTED",
+            Self::Held => "REFUSED",
             Self::Refused => "REFUSED",
             Self::NotTaken => "NOT TAKEN BY THE UPSTREAM",
             Self::Unclear => "UNCLEAR",
@@ -131,6 +131,9 @@ impl Message<'_> {
         let hidden = self.findings.len().saturating_sub(SHOWN_MAX) + self.more_findings;
         if hidden > 0 {
             writeln!(text, "  and {hidden} more: see the last line")?;
+        }
+        if self.verdict == Verdict::Held {
+            writeln!(text, "  a human would have to approve this, and holding a push for that is not there yet")?;
         }
         if self.verdict != Verdict::Accepted {
             writeln!(text, "  push {}", self.push)?;

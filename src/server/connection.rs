@@ -187,6 +187,7 @@ fn after(start: Instant, duration: Duration) -> Instant {
 
 /// Serves a connection to its end. `aborted` ends it without waiting for anything.
 pub async fn serve(connection: Arc<Connection>, config: Arc<Config>, socket: Socket, aborted: CancellationToken) {
+    let _counted = connection.service.count_connection();
     let end = tokio::select! {
         end = supervise(&connection, config, &socket) => end,
         () = aborted.cancelled() => End::Aborted,

@@ -54,6 +54,7 @@ impl SshHandler {
             Err(reason) => {
                 let key = credential.fingerprint();
                 warn!(parent: &self.connection.span, %key, %reason, "authentication refused");
+                self.connection.service.count_auth_failure();
                 self.credential = None;
                 Auth::reject()
             }

@@ -2,6 +2,7 @@
 
 use crate::gate::{Gate, ProtocolVersion, Session};
 use crate::model::{Limits, RepoName};
+use crate::observe::ConnectionOpen;
 use crate::policy::Principal;
 use russh::keys::PublicKey;
 use std::io::{Read, Write};
@@ -19,6 +20,13 @@ pub trait Service: Send + Sync + 'static {
 
     /// Whether the repository exists and the principal may know of it.
     fn may_see_repo(&self, principal: &Principal, repo: &RepoName) -> bool;
+
+    /// Counts a connection until the value is dropped.
+    fn count_connection(&self) -> Option<ConnectionOpen> {
+        None
+    }
+
+    fn count_auth_failure(&self) {}
 
     /// Blocking; returns the exit status.
     fn receive_pack(
@@ -62,6 +70,14 @@ impl Service for Gate {
         // Both are asked, so that an unknown and a forbidden repository cost the same.
         let allowed = self.policy().may_see_repo(principal, repo, jiff::Timestamp::now());
         self.config.repos.contains_key(repo) && allowed
+    }
+
+    fn count_connection(&self) -> Option<ConnectionOpen> {
+        Some(self.metrics.connection())
+    }
+
+    fn count_auth_failure(&self) {
+        self.metrics.auth_failure();
     }
 
     fn receive_pack(

@@ -55,9 +55,26 @@ pub enum CommandError {
     OptionTooLong(usize),
 }
 
-/// Reads the commands up to the flush packet; no updates at all means the client had nothing to say. On an error,
-/// `request` holds what had been read: its capabilities say how the client can be told.
-pub fn read_request(
+/// Commands that were not understood, and how far the client can be told so.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct BadRequest {
+    #[source]
+    pub error: CommandError,
+    /// Of the first command, if that much was understood.
+    pub capabilities: Capabilities,
+}
+
+/// Reads the commands up to the flush packet; no updates at all means the client had nothing to say.
+pub fn read_request(input: &mut (impl Read + ?Sized), updates_max: usize) -> Result<Request, BadRequest> {
+    let mut request = Request::default();
+    match read_commands(input, updates_max, &mut request) {
+        Ok(()) => Ok(request),
+        Err(error) => Err(BadRequest { error, capabilities: request.capabilities }),
+    }
+}
+
+fn read_commands(
     input: &mut (impl Read + ?Sized),
     updates_max: usize,
     request: &mut Request,
@@ -85,7 +102,7 @@ pub fn read_request(
             return Err(CommandError::PushCertificate);
         }
         if std::mem::take(&mut first) {
-            request.capabilities = parse_capabilities(capabilities)?;
+            parse_capabilities(capabilities, &mut request.capabilities)?;
         }
         if request.updates.len() >= updates_max {
             return Err(CommandError::TooManyUpdates(updates_max));
@@ -95,8 +112,7 @@ pub fn read_request(
     refuse_twins(&request.updates)
 }
 
-fn parse_capabilities(list: &[u8]) -> Result<Capabilities, CommandError> {
-    let mut capabilities = Capabilities::default();
+fn parse_capabilities(list: &[u8], capabilities: &mut Capabilities) -> Result<(), CommandError> {
     for word in list.fields() {
         let (name, value) = word.split_once_str("=").unwrap_or((word, b""));
         match name {
@@ -112,7 +128,7 @@ fn parse_capabilities(list: &[u8]) -> Result<Capabilities, CommandError> {
             _ => {}
         }
     }
-    Ok(capabilities)
+    Ok(())
 }
 
 /// One line `old new ref`; a pre-receive hook reads the same form.
@@ -199,12 +215,7 @@ mod tests {
     }
 
     fn read(lines: &[&str]) -> Result<Request, CommandError> {
-        read_bytes(&packets(lines))
-    }
-
-    fn read_bytes(mut bytes: &[u8]) -> Result<Request, CommandError> {
-        let mut request = Request::default();
-        read_request(&mut bytes, 2, &mut request).map(|()| request)
+        read_request(&mut &packets(lines)[..], 2).map_err(|bad| bad.error)
     }
 
     #[test]
@@ -221,7 +232,7 @@ mod tests {
         assert!(create.old.is_none() && create.new.is_some() && create.name.as_bstr() == "refs/heads/x");
         assert!(delete.old.is_some() && delete.new.is_none() && delete.name.as_bstr() == "refs/heads/y");
         assert!(read(&[]).expect("empty").updates.is_empty());
-        assert!(matches!(read_bytes(b""), Err(CommandError::Ended)));
+        assert!(matches!(read_request(&mut &b""[..], 2).map_err(|bad| bad.error), Err(CommandError::Ended)));
     }
 
     #[test]
@@ -230,7 +241,7 @@ mod tests {
             read(&[&format!("{ZERO} {A} refs/heads/x"), &format!("{A} {B} refs/tags/y")]).expect("fine").updates;
         let mut bytes = Vec::new();
         write_updates(&mut bytes, &updates, "report-status atomic").expect("write");
-        let request = read_bytes(&bytes).expect("read");
+        let request = read_request(&mut &bytes[..], 2).expect("read");
         assert_eq!(request.updates, updates);
         assert!(request.capabilities.atomic && request.capabilities.report_status);
     }
@@ -257,7 +268,7 @@ mod tests {
         let twice = format!("{A} {B} refs/heads/x");
         assert!(matches!(read(&[&twice, &twice]), Err(CommandError::Twice(_))));
         let open_end = packets(&[&twice]);
-        assert!(read_bytes(&open_end[..open_end.len() - 4]).is_err());
+        assert!(read_request(&mut &open_end[..open_end.len() - 4], 2).is_err());
     }
 
     #[test]

@@ -170,8 +170,7 @@ fn b7_names_that_a_file_system_cannot_tell_apart() {
         client.push_head(&format!("twin{n}")).refused_by("secret-dir");
     }
     let blob = client.blob(b"x\n");
-    for (n, name) in
-        ["a\\b", "a\nb", "a\tb", "a\x1b[31mb", "\u{202e}txt.exe", "CON", "aux.c", "a ", "a:b"].iter().enumerate()
+    for (n, name) in ["a\\b", "a\nb", "a\tb", "a\x1b[31mb", "\u{202e}txt.exe", "CON", "aux.c", "a "].iter().enumerate()
     {
         let docs = client.raw_tree(&[("100644", name.as_bytes(), &blob)]);
         let pushed = client.push_commit(&client.commit_docs(&docs), &format!("odd{n}"));

@@ -2,5 +2,6 @@
 
 mod cases;
 mod drop_in;
+mod operate;
 mod push;
 mod support;

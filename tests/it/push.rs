@@ -47,6 +47,21 @@ fn what_the_policy_does_not_grant_is_refused_with_a_fix() {
 }
 
 #[test]
+fn what_would_be_held_is_refused_and_says_why() {
+    let world =
+        World::new("[rule.docs]\nkind = \"path\"\nmatch = [\"docs/**\"]\nthen = \"hold\"\napprovers = [\"dana\"]\n");
+    let client = world.clone_as("claude-1");
+    client.commit(&[("docs/a.md", "1\n")], "docs");
+    let pushed = client.push_head("x");
+    pushed.refused_by("docs");
+    assert!(pushed.stderr.contains("holding a push for that is not there yet"), "{}", pushed.stderr);
+    assert_eq!(pushed.json()["decision"], "hold");
+    client.git(&["reset", "-q", "--hard", "origin/main"]);
+    client.commit(&[("src/a.rs", "1\n")], "src");
+    client.push_head("x").accepted();
+}
+
+#[test]
 fn tags_light_and_annotated() {
     let world = World::new("");
     let client = world.clone_as("claude-1");
@@ -141,4 +156,41 @@ fn push_options_are_taken_and_mean_nothing() {
     client.commit(&[("secret/key.txt", "x\n")], "skip-policy: true");
     let branch = format!("HEAD:{}", client.branch("x"));
     client.push(&["-o", "refgate.skip", "-o", "ci.skip;policy=off", &branch]).refused_by("secret-dir");
+}
+
+#[test]
+fn a_mirror_of_a_whole_repository() {
+    let mut world = World::prepare();
+    world.write_policy(GRANTS);
+    world.write_settings("");
+    world.start();
+    let human = world.empty_client("dana");
+    for n in 0..20 {
+        human.commit(&[("src/a.rs", &format!("{n}\n")), (&format!("src/{n}.rs"), "x\n")], "more");
+        human.git(&["tag", "-a", "-m", "release", &format!("v{n}")]);
+    }
+    human.git(&["branch", "topic", "HEAD~5"]);
+    // A mirror has no remote-tracking refs of its own.
+    human.git(&["config", "--unset", "remote.origin.fetch"]);
+    human.push(&["--mirror"]).accepted();
+    let refs = world.upstream_refs();
+    assert_eq!(refs.len(), 22);
+    human.git(&["tag", "-d", "v3"]);
+    human.git(&["branch", "-f", "topic", "HEAD~7"]);
+    human.push(&["--mirror"]).accepted();
+    let refs = world.upstream_refs();
+    assert!(!refs.contains_key("refs/tags/v3"));
+    assert_eq!(refs["refs/heads/topic"], human.git(&["rev-parse", "topic"]));
+}
+
+#[test]
+fn an_object_format_that_is_not_the_servers_is_refused_clearly() {
+    let world = World::new("");
+    let dir = world.path().join("sha256");
+    world.git(world.path(), &["init", "-q", "--object-format=sha256", "-b", "main", "sha256"]);
+    let client = Client { world: &world, dir, principal: "claude-1".to_owned() };
+    client.git(&["remote", "add", "origin", &world.url()]);
+    client.commit(&[("src/a.rs", "1\n")], "one");
+    let pushed = client.push_head("x");
+    assert!(!pushed.ok && pushed.stderr.contains("hash algorithm"), "{}", pushed.stderr);
 }

@@ -74,7 +74,7 @@ impl World {
         self.dir.path()
     }
 
-    fn seed(&self) {
+    pub fn seed(&self) {
         let seed = self.path().join("seed");
         self.git(self.path(), &["init", "-q", "-b", "main", "seed"]);
         for (path, text) in [

@@ -109,12 +109,12 @@ pub fn change(view: &ChangeView<'_>, settings: &RepoSettings, findings: &mut Fin
         ("name.control", NameFlaw::Control),
         ("name.backslash", NameFlaw::Backslash),
         ("name.bidi", NameFlaw::Bidi),
-        ("name.reserved", NameFlaw::Reserved),
+        ("name.reserved", NameFlaw::Device),
     ];
     // Short forms of git's own names have their own words already.
     let is_git_name = names.iter().any(Option::is_some);
     let allows_reserved = settings.reserved_names == ReservedNames::Allow || !change.is_addition() || is_git_name;
-    for (id, flaw) in flaws.into_iter().filter(|(_, flaw)| *flaw != NameFlaw::Reserved || !allows_reserved) {
+    for (id, flaw) in flaws.into_iter().filter(|(_, flaw)| *flaw != NameFlaw::Device || !allows_reserved) {
         if name_flaw::has(&change.path, flaw) {
             say(id, flaw.message());
         }
@@ -214,7 +214,8 @@ mod tests {
             (change("a b"), ""),
             (change("a\u{202e}b"), "name.bidi"),
             (change("src/aux.c"), "name.reserved"),
-            (change("a:b"), "name.reserved"),
+            (change("a:b"), ""),
+            (change("a\"b?"), ""),
             (change("a."), "name.reserved"),
             (Change { old: vec![entry(FILE, 2)], ..change("src/aux.c") }, ""),
         ];
