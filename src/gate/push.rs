@@ -97,6 +97,7 @@ impl Push<'_> {
         let version_1 = version == ProtocolVersion::V1;
         let capabilities = self.capabilities(&snapshot.connection);
         advertisement::encode(output, version_1, visible, &capabilities).map_err(Unheard::Client)?;
+        tracing::debug!(stage = "refs", micros = self.begun.elapsed().as_micros(), "advertised");
         let mut request = Request::default();
         if let Err(error) = command::read_request(input, self.limits.ref_updates_max, &mut request) {
             return self.misunderstood(error, &request, output);
