@@ -62,6 +62,32 @@ impl Client<'_> {
 
 const ZERO: &str = "0000000000000000000000000000000000000000";
 
+/// A commit of HEAD's tree with `origin/main` as its parent so many times: git would not write it, and reads it.
+fn wide_commit(agent: &Client<'_>, parents: usize) -> String {
+    let [tree, main] = ["HEAD^{tree}", "origin/main"].map(|name| agent.git(&["rev-parse", name]));
+    let parents = format!("parent {main}\n").repeat(parents);
+    let who = "A <a@b> 1 +0000";
+    let commit = format!("tree {tree}\n{parents}author {who}\ncommitter {who}\n\nwide\n");
+    let id = agent.pipe(&["hash-object", "-t", "commit", "-w", "--literally", "--stdin"], commit.as_bytes());
+    text(&id).trim().to_owned()
+}
+
+#[test]
+fn a_small_commit_with_very_many_parents_does_not_unfold() {
+    let world = World::with_settings("", "[limits]\nchanges_max = 2000\n");
+    let agent = world.clone_as("claude-1");
+    let push = |parents: usize, name: &str| {
+        let id = wide_commit(&agent, parents);
+        agent.push(&[&format!("{id}:{}", agent.branch(name))])
+    };
+    agent.commit(&[("src/a", "1\n"), ("src/b", "1\n")], "two files");
+    push(1000, "at").accepted();
+    push(1001, "over").refused_by("push.limit");
+    agent.commit(&[("src/c", "1\n")], "three files");
+    push(667, "fits").accepted();
+    push(668, "too-much").refused_by("push.limit");
+}
+
 #[test]
 fn what_is_hidden_cannot_be_fetched_as_the_parent_of_a_shallow_commit() {
     let world = narrow();
