@@ -174,10 +174,12 @@ impl Push<'_> {
         }
         let new = pushed.quarantine.store()?;
         let updates = &pushed.request.updates;
-        let (facts, judgement) = self.judge(updates, &snapshot.refs, Some(&new), &pushed.received, &watch.stop)?;
+        let (facts, judgement, turn) =
+            self.judge(updates, &snapshot.refs, Some(&new), &pushed.received, &watch.stop)?;
         let entry =
             records::decision(self, &pushed.request, &pushed.received, pushed.options.len(), &facts, &judgement);
         self.store.decided(&entry)?;
+        drop(turn);
         tracing::info!(
             decision = judgement.decision.as_str(),
             findings = judgement.findings.len(),

@@ -152,3 +152,22 @@ fn objects_that_no_ref_of_the_push_reaches_go_nowhere() {
     agent.commit(&[("src/a.rs", "2\n")], "the next one");
     agent.push_head("x").accepted();
 }
+
+#[test]
+fn pushes_at_once_do_not_share_the_last_of_a_quota() {
+    let mut world = World::new("");
+    world.kill();
+    world.write_policy(&GRANTS.replacen("write", "quota = { pushes = \"2/hour\" }\nwrite", 1));
+    world.start();
+    let agents: Vec<_> = (0..6).map(|_| world.clone_as("claude-1")).collect();
+    for (n, agent) in agents.iter().enumerate() {
+        agent.commit(&[("src/a.rs", &format!("{n}\n"))], "one of many");
+    }
+    let accepted: usize = std::thread::scope(|scope| {
+        let push = |(n, agent)| scope.spawn(move || Client::push_head(agent, &format!("b{n}")).ok);
+        let pushes: Vec<_> = agents.iter().enumerate().map(push).collect();
+        pushes.into_iter().map(|push| usize::from(push.join().expect("ended"))).sum()
+    });
+    assert_eq!(accepted, 2);
+    assert_eq!(world.upstream_refs().len(), 3);
+}
