@@ -171,3 +171,20 @@ fn pushes_at_once_do_not_share_the_last_of_a_quota() {
     assert_eq!(accepted, 2);
     assert_eq!(world.upstream_refs().len(), 3);
 }
+
+#[test]
+fn a_hidden_blob_is_no_filter_for_a_fetch() {
+    let world = narrow();
+    let human = world.clone_as("dana");
+    human.commit(&[("plans", "/src/\n")], "hidden");
+    human.push(&["HEAD:refs/heads/private"]).accepted();
+    let filter = format!("--filter=sparse:oid={}", human.git(&["rev-parse", "HEAD:plans"]));
+    for version in ["0", "2"] {
+        let agent = world.empty_client("claude-1");
+        let version = format!("protocol.version={version}");
+        let fetched = agent.try_git(&["-c", &version, "fetch", "-q", &filter, "origin", "refs/heads/main"]);
+        assert!(!fetched.status.success(), "{version}: the filter was taken");
+        let agent = world.empty_client("claude-1");
+        agent.git(&["-c", &version, "fetch", "-q", "--filter=blob:none", "origin", "refs/heads/main"]);
+    }
+}
