@@ -188,3 +188,52 @@ fn a_hidden_blob_is_no_filter_for_a_fetch() {
         agent.git(&["-c", &version, "fetch", "-q", "--filter=blob:none", "origin", "refs/heads/main"]);
     }
 }
+
+/// Merges made by hand that take a rotated secret back: whatever stands first, twice or without a common root.
+#[test]
+fn no_shape_of_merge_takes_back_what_main_changed() {
+    let world = World::new(SECRET_RULE);
+    let agent = world.clone_as("claude-1");
+    let old = agent.git(&["rev-parse", "HEAD"]);
+    let human = world.clone_as("dana");
+    human.commit(&[("secret/key.txt", "rotated\n")], "rotate");
+    human.git(&["push", "-q", world.upstream.to_str().expect("UTF-8"), "HEAD:refs/heads/main"]);
+    agent.git(&["fetch", "-q", "origin"]);
+    let main = agent.git(&["rev-parse", "origin/main"]);
+    let own = agent.commit(&[("src/a.rs", "a\n")], "on the old main");
+    let own_tree = format!("{own}^{{tree}}");
+    agent.git(&["checkout", "-q", "--orphan", "root"]);
+    agent.git(&["rm", "-q", "-r", "-f", "."]);
+    let root = agent.commit(&[("src/root.rs", "r\n")], "a root");
+    let root_tree = format!("{root}^{{tree}}");
+    let commit = |tree: &str, parents: &[&str]| {
+        let mut args = vec!["commit-tree", tree, "-m", "merge"];
+        parents.iter().for_each(|parent| args.extend(["-p", parent]));
+        agent.git(&args)
+    };
+    let clean_tree = agent.git(&["merge-tree", "--write-tree", &main, &own]);
+    let clean = commit(&clean_tree, &[&main, &own]);
+    let swapped = commit(&clean_tree, &[&own, &main]);
+    let crossed = commit(&own_tree, &[&clean, &swapped]);
+    let bad = [
+        ("ours", commit(&own_tree, &[&own, &main])),
+        ("theirs", commit(&own_tree, &[&main, &own])),
+        ("octopus", commit(&own_tree, &[&main, &own, &old])),
+        ("old-twice", commit(&own_tree, &[&main, &old, &own, &root])),
+        ("unrelated", commit(&root_tree, &[&root, &main])),
+        ("unrelated-first", commit(&root_tree, &[&main, &root])),
+        ("criss-cross", crossed),
+        ("rooted", commit(&own_tree, &[&root, &main, &own])),
+        ("ancestor", commit(&own_tree, &[&old, &main])),
+    ];
+    for (name, id) in &bad {
+        let pushed = agent.push(&[&format!("{id}:{}", agent.branch(name))]);
+        assert!(!pushed.ok, "{name} passed");
+        pushed.refused_by("secret-dir");
+    }
+    for (name, id) in [("clean", &clean), ("swapped", &swapped), ("root", &root)] {
+        agent.push(&[&format!("{id}:{}", agent.branch(name))]).accepted();
+    }
+    let tip = agent.branch("clean");
+    agent.push(&["--force", &format!("{own}:{tip}")]).accepted();
+}
