@@ -43,8 +43,9 @@ impl Push<'_> {
             received = receive::check_existing(dir, self.target.objects(), self.limits, &stop)?;
             new = Some(ObjectStore::open(dir)?);
         }
-        let (facts, judgement) = self.judge(&request.updates, &refs, new.as_ref(), &received, &stop)?;
+        let (facts, judgement, turn) = self.judge(&request.updates, &refs, new.as_ref(), &received, &stop)?;
         self.store.decided(&records::decision(self, request, &received, 0, &facts, &judgement))?;
+        drop(turn);
         let (verdict, retry) = match &judgement.decision {
             Decision::Accept(approval) => {
                 // Whether the refs move is git's to say, after this hook has ended.

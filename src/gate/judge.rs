@@ -7,7 +7,7 @@ use crate::model::{Effect, Finding, Limits, ObjectId, Place, PushFacts, PushId, 
 use crate::observe::{Metrics, Stage};
 use crate::policy::{Case, Judgement, Policy};
 use crate::receive::Received;
-use crate::store::Store;
+use crate::store::{Store, Turn};
 use bstr::ByteSlice;
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -36,7 +36,8 @@ impl Push<'_> {
         self.policy.may_read(&self.session.principal, &self.target.name, name, Timestamp::now())
     }
 
-    /// What the push changes, and what the policy says of it.
+    /// What the push changes, and what the policy says of it. Where a quota counts, the turn is to be held until the
+    /// decision is in the store.
     pub fn judge(
         &self,
         asked: &[RefUpdate],
@@ -44,9 +45,8 @@ impl Push<'_> {
         new: Option<&ObjectStore>,
         received: &Received,
         stop: &AtomicBool,
-    ) -> Result<(PushFacts, Judgement), Fault> {
+    ) -> Result<(PushFacts, Judgement, Option<Turn>), Fault> {
         let objects = Objects::new(new, self.target.objects());
-        let usage = self.store.usage(&self.session.principal.name, &self.target.name, Timestamp::now())?;
         let mut findings = received.findings();
         let updates = self.against_upstream(asked, refs, &mut findings);
         self.check_tips(&updates, &objects, &mut findings)?;
@@ -63,10 +63,14 @@ impl Push<'_> {
             self.metrics.stage(Stage::Inspect, begun.elapsed());
         }
         facts.pack_bytes = received.pack_bytes;
+        let (principal, repo, now) = (&self.session.principal, &self.target.name, Timestamp::now());
+        let has_quota = self.policy.has_quota(principal, repo, now);
+        let turn = has_quota.then(|| self.store.turn(&principal.name)).transpose()?;
+        let usage = self.store.usage(&principal.name, repo, Timestamp::now())?;
         let begun = Instant::now();
         let judgement = self.decide(&facts, &findings, &usage);
         self.metrics.stage(Stage::Judge, begun.elapsed());
-        Ok((facts, judgement))
+        Ok((facts, judgement, turn))
     }
 
     fn decide(&self, facts: &PushFacts, findings: &[Finding], usage: &Usage) -> Judgement {

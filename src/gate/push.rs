@@ -209,11 +209,13 @@ impl Push<'_> {
         }
         let new = pushed.quarantine.store()?;
         let updates = &pushed.request.updates;
-        let (facts, judgement) = self.judge(updates, &snapshot.refs, Some(&new), &pushed.received, &watch.stop)?;
+        let (facts, judgement, turn) =
+            self.judge(updates, &snapshot.refs, Some(&new), &pushed.received, &watch.stop)?;
         let entry =
             records::decision(self, &pushed.request, &pushed.received, pushed.options.len(), &facts, &judgement);
         let judged = Instant::now();
         self.store.decided(&entry)?;
+        drop(turn);
         self.metrics.stage(Stage::Record, judged.elapsed());
         self.metrics.decided(entry.decision, self.begun.elapsed());
         judgement.findings.iter().for_each(|finding| self.metrics.finding(&finding.rule));

@@ -10,6 +10,8 @@ pub enum Excess {
     Commits(usize),
     #[error("the push changes more than {0} entries over all its commits (limit changes_max); push in smaller steps")]
     Changes(usize),
+    #[error("a commit of the push has more than {0} parents")]
+    Parents(usize),
     #[error("a tag is nested more than {0} deep (limit tag_depth_max)")]
     TagDepth(usize),
     #[error("an entry has more than {0} directories above it (limit path_depth_max)")]

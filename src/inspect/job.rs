@@ -116,9 +116,11 @@ impl Shared<'_> {
         }
     }
 
-    fn count_change(&self) -> Result<(), InspectError> {
+    /// A change holds what each parent has, so that of a wide merge counts as many.
+    fn count_change(&self, parents: usize) -> Result<(), InspectError> {
         let changes_max = self.bounds.changes_max;
-        match self.changes.fetch_add(1, Ordering::Relaxed) < changes_max {
+        let count = parents.saturating_sub(1).max(1);
+        match self.changes.fetch_add(count, Ordering::Relaxed).saturating_add(count) <= changes_max {
             true => Ok(()),
             false => Err(Excess::Changes(changes_max).into()),
         }
@@ -185,7 +187,7 @@ impl Visitor for Collector<'_, '_> {
 
     fn change(&mut self, found: Found<'_>) -> Result<(), InspectError> {
         self.shared.check_stop()?;
-        self.shared.count_change()?;
+        self.shared.count_change(found.parents.len())?;
         let old = [found.new];
         let found = match found.parents.first() {
             // Taken out, a merge leaves what its first parent has; what it joined goes with the other commits.

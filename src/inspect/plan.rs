@@ -1,12 +1,12 @@
 //! From a commit to the trees that have to be compared for it.
 
-use crate::inspect::InspectError;
 use crate::inspect::compare::Comparison;
 use crate::inspect::history::{History, Node};
 use crate::inspect::job::Job;
 use crate::inspect::merge_base::{MergeBaseFinder, MergeBases};
 use crate::inspect::merge_rule::PairBases;
 use crate::inspect::paint::Paint;
+use crate::inspect::{Excess, InspectError};
 use crate::model::{Direction, ObjectId};
 
 /// With more parents than this no entry of a merge is held for clean: pairs of parents grow too fast, and nobody
@@ -14,6 +14,9 @@ use crate::model::{Direction, ObjectId};
 const PARENTS_MAX: usize = 16;
 /// Nor with more different trees of merge bases than this.
 const BASE_TREES_MAX: usize = 64;
+/// With more than this a merge is not looked at: every tree of every parent is held open at once. git itself names no
+/// parent twice, and the widest merge known has 66.
+const PARENTS_TAKEN_MAX: usize = 1000;
 
 /// Makes jobs; finds merge bases once for each pair of commits.
 pub(super) struct Planner<'a, 'h> {
@@ -29,6 +32,9 @@ impl<'a, 'h> Planner<'a, 'h> {
 
     pub fn job(&mut self, node: Node, direction: Direction) -> Result<Job, InspectError> {
         let parents = self.history.parent_nodes(node)?;
+        if parents.len() > PARENTS_TAKEN_MAX {
+            return Err(Excess::Parents(PARENTS_TAKEN_MAX).into());
+        }
         let comparison = match (parents.as_slice(), direction) {
             ([], Direction::Dropped) => self.undone(node, None)?,
             ([parent], Direction::Dropped) => self.undone(node, Some(*parent))?,

@@ -167,6 +167,12 @@ impl Policy {
         self.grants_for(principal, repo, now).any(|grant| grant.read.allows(&subject, who))
     }
 
+    /// Whether what the principal used before counts for what it may do now.
+    #[must_use]
+    pub fn has_quota(&self, principal: &Principal, repo: &RepoName, now: Timestamp) -> bool {
+        self.grants_for(principal, repo, now).any(|grant| grant.quota != grant::Quota::default())
+    }
+
     /// What the principal may do in this repository now, a line for each grant.
     #[must_use]
     pub fn describe(&self, principal: &Principal, repo: &RepoName, now: Timestamp) -> Vec<String> {

@@ -9,6 +9,7 @@ mod session;
 mod writer;
 
 pub use read::{Filter, Stored};
+pub use session::Turn;
 
 use crate::model::{PrincipalName, PushId, RepoName, Usage};
 use crate::record::{AbortEntry, Broken, DecisionEntry, EventEntry, Hash, Head, OutcomeEntry, Record};
@@ -118,6 +119,14 @@ impl Store {
         let mut sessions = session::Liveness::new(&self.0.directory);
         let gone = waiting.into_iter().filter(|(session, _)| !sessions.is_alive(session));
         Ok(gone.map(|(_, entry)| entry).collect())
+    }
+
+    /// Waits until no other push of the principal is between [`Self::usage`] and [`Self::decided`]: else several that
+    /// come at once would each be counted as the last one its quota has.
+    pub fn turn(&self, principal: &PrincipalName) -> Result<Turn, StoreError> {
+        let directory = &self.0.directory;
+        let failed = |error| StoreError::Open { path: directory.clone(), error: Arc::new(error) };
+        Turn::wait(directory, principal.as_str()).map_err(failed)
     }
 
     /// What a principal used of a repository in the minute, hour and day before `now`.

@@ -49,6 +49,24 @@ impl Drop for Session {
     }
 }
 
+/// The right to be the only one, in any process, who counts what a principal used and decides by it. Until dropped.
+#[must_use]
+pub struct Turn {
+    _locked: File,
+}
+
+impl Turn {
+    /// Waits for it. `name` is a principal's, and so one for a file.
+    pub fn wait(store: &Path, name: &str) -> io::Result<Self> {
+        let directory = store.join("turns");
+        DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
+        let path = directory.join(name);
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        file.lock()?;
+        Ok(Self { _locked: file })
+    }
+}
+
 /// Asks for each session once.
 pub struct Liveness {
     directory: PathBuf,

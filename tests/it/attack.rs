@@ -62,6 +62,32 @@ impl Client<'_> {
 
 const ZERO: &str = "0000000000000000000000000000000000000000";
 
+/// A commit of HEAD's tree with `origin/main` as its parent so many times: git would not write it, and reads it.
+fn wide_commit(agent: &Client<'_>, parents: usize) -> String {
+    let [tree, main] = ["HEAD^{tree}", "origin/main"].map(|name| agent.git(&["rev-parse", name]));
+    let parents = format!("parent {main}\n").repeat(parents);
+    let who = "A <a@b> 1 +0000";
+    let commit = format!("tree {tree}\n{parents}author {who}\ncommitter {who}\n\nwide\n");
+    let id = agent.pipe(&["hash-object", "-t", "commit", "-w", "--literally", "--stdin"], commit.as_bytes());
+    text(&id).trim().to_owned()
+}
+
+#[test]
+fn a_small_commit_with_very_many_parents_does_not_unfold() {
+    let world = World::with_settings("", "[limits]\nchanges_max = 2000\n");
+    let agent = world.clone_as("claude-1");
+    let push = |parents: usize, name: &str| {
+        let id = wide_commit(&agent, parents);
+        agent.push(&[&format!("{id}:{}", agent.branch(name))])
+    };
+    agent.commit(&[("src/a", "1\n"), ("src/b", "1\n")], "two files");
+    push(1000, "at").accepted();
+    push(1001, "over").refused_by("push.limit");
+    agent.commit(&[("src/c", "1\n")], "three files");
+    push(667, "fits").accepted();
+    push(668, "too-much").refused_by("push.limit");
+}
+
 #[test]
 fn what_is_hidden_cannot_be_fetched_as_the_parent_of_a_shallow_commit() {
     let world = narrow();
@@ -125,4 +151,89 @@ fn objects_that_no_ref_of_the_push_reaches_go_nowhere() {
     }
     agent.commit(&[("src/a.rs", "2\n")], "the next one");
     agent.push_head("x").accepted();
+}
+
+#[test]
+fn pushes_at_once_do_not_share_the_last_of_a_quota() {
+    let mut world = World::new("");
+    world.kill();
+    world.write_policy(&GRANTS.replacen("write", "quota = { pushes = \"2/hour\" }\nwrite", 1));
+    world.start();
+    let agents: Vec<_> = (0..6).map(|_| world.clone_as("claude-1")).collect();
+    for (n, agent) in agents.iter().enumerate() {
+        agent.commit(&[("src/a.rs", &format!("{n}\n"))], "one of many");
+    }
+    let accepted: usize = std::thread::scope(|scope| {
+        let push = |(n, agent)| scope.spawn(move || Client::push_head(agent, &format!("b{n}")).ok);
+        let pushes: Vec<_> = agents.iter().enumerate().map(push).collect();
+        pushes.into_iter().map(|push| usize::from(push.join().expect("ended"))).sum()
+    });
+    assert_eq!(accepted, 2);
+    assert_eq!(world.upstream_refs().len(), 3);
+}
+
+#[test]
+fn a_hidden_blob_is_no_filter_for_a_fetch() {
+    let world = narrow();
+    let human = world.clone_as("dana");
+    human.commit(&[("plans", "/src/\n")], "hidden");
+    human.push(&["HEAD:refs/heads/private"]).accepted();
+    let filter = format!("--filter=sparse:oid={}", human.git(&["rev-parse", "HEAD:plans"]));
+    for version in ["0", "2"] {
+        let agent = world.empty_client("claude-1");
+        let version = format!("protocol.version={version}");
+        let fetched = agent.try_git(&["-c", &version, "fetch", "-q", &filter, "origin", "refs/heads/main"]);
+        assert!(!fetched.status.success(), "{version}: the filter was taken");
+        let agent = world.empty_client("claude-1");
+        agent.git(&["-c", &version, "fetch", "-q", "--filter=blob:none", "origin", "refs/heads/main"]);
+    }
+}
+
+/// Merges made by hand that take a rotated secret back: whatever stands first, twice or without a common root.
+#[test]
+fn no_shape_of_merge_takes_back_what_main_changed() {
+    let world = World::new(SECRET_RULE);
+    let agent = world.clone_as("claude-1");
+    let old = agent.git(&["rev-parse", "HEAD"]);
+    let human = world.clone_as("dana");
+    human.commit(&[("secret/key.txt", "rotated\n")], "rotate");
+    human.git(&["push", "-q", world.upstream.to_str().expect("UTF-8"), "HEAD:refs/heads/main"]);
+    agent.git(&["fetch", "-q", "origin"]);
+    let main = agent.git(&["rev-parse", "origin/main"]);
+    let own = agent.commit(&[("src/a.rs", "a\n")], "on the old main");
+    let own_tree = format!("{own}^{{tree}}");
+    agent.git(&["checkout", "-q", "--orphan", "root"]);
+    agent.git(&["rm", "-q", "-r", "-f", "."]);
+    let root = agent.commit(&[("src/root.rs", "r\n")], "a root");
+    let root_tree = format!("{root}^{{tree}}");
+    let commit = |tree: &str, parents: &[&str]| {
+        let mut args = vec!["commit-tree", tree, "-m", "merge"];
+        parents.iter().for_each(|parent| args.extend(["-p", parent]));
+        agent.git(&args)
+    };
+    let clean_tree = agent.git(&["merge-tree", "--write-tree", &main, &own]);
+    let clean = commit(&clean_tree, &[&main, &own]);
+    let swapped = commit(&clean_tree, &[&own, &main]);
+    let crossed = commit(&own_tree, &[&clean, &swapped]);
+    let bad = [
+        ("ours", commit(&own_tree, &[&own, &main])),
+        ("theirs", commit(&own_tree, &[&main, &own])),
+        ("octopus", commit(&own_tree, &[&main, &own, &old])),
+        ("old-twice", commit(&own_tree, &[&main, &old, &own, &root])),
+        ("unrelated", commit(&root_tree, &[&root, &main])),
+        ("unrelated-first", commit(&root_tree, &[&main, &root])),
+        ("criss-cross", crossed),
+        ("rooted", commit(&own_tree, &[&root, &main, &own])),
+        ("ancestor", commit(&own_tree, &[&old, &main])),
+    ];
+    for (name, id) in &bad {
+        let pushed = agent.push(&[&format!("{id}:{}", agent.branch(name))]);
+        assert!(!pushed.ok, "{name} passed");
+        pushed.refused_by("secret-dir");
+    }
+    for (name, id) in [("clean", &clean), ("swapped", &swapped), ("root", &root)] {
+        agent.push(&[&format!("{id}:{}", agent.branch(name))]).accepted();
+    }
+    let tip = agent.branch("clean");
+    agent.push(&["--force", &format!("{own}:{tip}")]).accepted();
 }

@@ -103,6 +103,8 @@ fn spawn(mirror: &Mirror, dir: &Path, protocol: FetchProtocol, limits: &Limits) 
     }
     command.env("GIT_OBJECT_DIRECTORY", mirror.objects_dir());
     command.setting("safe.directory", dir).setting("uploadpack.allowFilter", "true");
+    // Such a filter is a blob of the repository, named by id: what it leaves out tells what is in it.
+    command.setting("uploadpackfilter.sparse:oid.allow", "false");
     command.arg("--strict").arg(format!("--timeout={}", limits.idle_time_max.as_secs().max(1)));
     command.arg("--").arg(dir);
     command.spawn(limits.fetch_time_max)
