@@ -1,6 +1,6 @@
 //! refgate: an SSH git server between AI coding agents and the real repository.
 //!
-//! The folders are the stages of a push; `gate.rs` tells the whole story. See ARCHITECTURE.md.
+//! The folders are the stages of a push; `gate/push.rs` tells the whole story. See ARCHITECTURE.md.
 
 pub mod cli;
 pub mod config;

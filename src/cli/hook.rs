@@ -1,7 +1,8 @@
 //! `refgate hook pre-receive`: githooks(5), "pre-receive". Git's own quarantine is judged; 0 lets git go on.
 
 use super::HookArgs;
-use super::receive_pack::Opened;
+use super::receive_pack::{FOR_THE_OPERATOR, Opened};
+use crate::config::LogFormat;
 use crate::receive::Verdict;
 use crate::wire::command;
 use std::io::Read;
@@ -17,14 +18,15 @@ pub fn pre_receive(args: &HookArgs) -> ExitCode {
     match judge(args) {
         Ok(code) => code,
         Err(error) => {
-            // Git relays this to the client; what is wrong inside is for the operator, who sees the same stderr.
-            super::complain(&format!("refgate: REFUSED  the push cannot be judged: {error}\n"));
+            tracing::error!(%error, "cannot judge");
+            super::complain(&format!("refgate: REFUSED  the push cannot be judged\nrefgate: {FOR_THE_OPERATOR}\n"));
             super::negative()
         }
     }
 }
 
 fn judge(args: &HookArgs) -> Result<ExitCode, Failure> {
+    crate::observe::start_log(LogFormat::Text, crate::observe::LOG_NOTHING)?;
     let mut lines = Vec::new();
     std::io::stdin().take(LINES_BYTES_MAX).read_to_end(&mut lines)?;
     let updates = lines.split(|b| *b == b'\n').filter(|line| !line.is_empty()).map(command::parse_update);

@@ -44,7 +44,9 @@ fn init(args: &InitArgs) -> Result<String, String> {
             return Err(format!("{} is there already; nothing was written", path.display()));
         }
     }
-    DirBuilder::new().recursive(true).mode(0o700).create(&keys).map_err(|error| failed(&keys, error))?;
+    for private in [&keys, &dir.join("data")] {
+        DirBuilder::new().recursive(true).mode(0o700).create(private).map_err(|error| failed(private, error))?;
+    }
     let key = match (&agent, &agent_key) {
         (Some(agent), Some(path)) => Some(write_key_pair(path, agent)?),
         _ => None,
@@ -150,10 +152,20 @@ fn next_steps(dir: &Path, agent: Option<&PrincipalName>, upstream: Option<&str>)
     }
     steps.push(format!("refgate --config {config} check-config && refgate --config {config} doctor"));
     steps.push(format!("refgate --config {config} serve"));
-    let key = agent.map_or("its_key".to_owned(), |agent| at(&format!("keys/{agent}")));
-    steps.push(format!("the agent: GIT_SSH_COMMAND='ssh -i {key}' git clone ssh://refgate@localhost:2222/app"));
+    let known = at("data/host_key.pub");
+    steps.push(format!(
+        "pin the gate where the agent works: sed 's/^/[localhost]:2222 /' {known} >> ~/.ssh/known_hosts"
+    ));
+    // Absolute: git runs it in the clone, also for later pushes.
+    let key = agent.map_or("ITS_KEY".to_owned(), |agent| {
+        let path = dir.join("keys").join(agent.as_str());
+        std::path::absolute(&path).unwrap_or(path).display().to_string()
+    });
+    let ssh = format!("ssh -i {key} -o IdentitiesOnly=yes");
+    steps.push(format!("the agent: git clone -c core.sshCommand='{ssh}' ssh://refgate@localhost:2222/app"));
     steps.push("take every other way to write to the real repository from the agents".to_owned());
-    let mut text = format!("Written: {config}, {}, {}\nNext:\n", at("policy.toml"), at("keys/"));
+    let written = ["policy.toml", "keys/", "data/"].map(at).join(", ");
+    let mut text = format!("Written: {config}, {written}\nNext:\n");
     for (index, step) in steps.iter().enumerate() {
         text += &format!("  {}. {step}\n", index + 1);
     }

@@ -1,6 +1,6 @@
 //! `refgate receive-pack DIR`: one push on stdin and stdout, for sshd's ForceCommand or any other way to start it.
 
-use super::ReceivePackArgs;
+use super::{ReceivePackArgs, complain};
 use crate::config::{LogFormat, Upstream};
 use crate::gate::{Base, ProtocolVersion, Push, Session, Target};
 use crate::git::{ObjectStore, local};
@@ -21,10 +21,15 @@ pub fn run(args: &ReceivePackArgs) -> ExitCode {
         Err(error) => {
             // What a client reads before the advertisement must be a packet, or it sees only a hang-up.
             let _ = pkt_line::write(&mut std::io::stdout(), b"ERR refgate: this repository cannot be pushed to now\n");
-            super::cannot(error)
+            tracing::error!(%error, "cannot serve");
+            complain(&format!("refgate: {FOR_THE_OPERATOR}\n"));
+            ExitCode::from(2)
         }
     }
 }
+
+/// What is said on stderr in place of an error: the client reads it, and an error may name files of the server.
+pub(super) const FOR_THE_OPERATOR: &str = "operator: set REFGATE_LOG=info to see why; the client sees it too";
 
 fn serve(args: &ReceivePackArgs) -> Result<u32, Failure> {
     crate::observe::start_log(LogFormat::Text, crate::observe::LOG_NOTHING)?;

@@ -73,7 +73,8 @@ fn demonstrate() -> Result<(), Failure> {
     stage.expect(false, &["push", "origin", "HEAD:refs/heads/agent/claude-1/greet"])?;
 
     println!("\nIt does what the message says, and pushes again:\n");
-    stage.shown(&stage.clone, &["restore", "-s", "HEAD~1", "--staged", "--worktree", "--", ".github", "infra"])?;
+    stage
+        .shown(&stage.clone, &["restore", "-SW", "-s", "HEAD~1", "--", ".github/workflows/ci.yml", "infra/main.tf"])?;
     stage.shown(&stage.clone, &["commit", "-q", "--amend", "-m", "say hello"])?;
     stage.expect(true, &["push", "origin", "HEAD:refs/heads/agent/claude-1/greet"])?;
 
@@ -167,7 +168,7 @@ impl Stage {
         let text = [&output.stdout[..], &output.stderr[..]].concat();
         let text = String::from_utf8_lossy(&text);
         if show {
-            println!("$ git {}", args.join(" "));
+            println!("$ git {}", args.iter().map(|word| shown_word(word)).collect::<Vec<_>>().join(" "));
             print!("{text}");
         }
         if output.status.success() == success {
@@ -181,6 +182,11 @@ impl Stage {
         let status = self.refgate().args(args).status()?;
         if status.success() { Ok(()) } else { Err("refgate log failed".into()) }
     }
+}
+
+/// A word as it would be typed.
+fn shown_word(word: &str) -> String {
+    if word.contains(' ') { format!("'{word}'") } else { word.to_owned() }
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {

@@ -54,6 +54,9 @@ pub struct Findings {
     /// Keys of what is only counted. A collision makes the count one too small, no finding weaker.
     counted: HashSet<u64>,
     strongest: Option<Effect>,
+    /// First parent of the oldest commit, but for the tip, that has to be rewritten; commits come newest first. Every
+    /// command rewrites from there on: a later start would no longer be in the history after the first command.
+    oldest_base: Option<ObjectId>,
 }
 
 /// What counts as the same finding again. A finding of an earlier stage is only the same if all of it is.
@@ -76,15 +79,41 @@ struct Undo {
     direction: Direction,
     commit: ObjectId,
     parents: Vec<ObjectId>,
-    /// First parent of the oldest commit with this finding.
+    /// First parent of the commit.
     base: Option<ObjectId>,
+    origin: Origin,
     is_tip: bool,
+}
+
+/// What taking a change out leaves at its path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// Nothing: no parent had a file there.
+    New,
+    /// What the parent has.
+    Known,
+}
+
+/// How the added commits lie: what a command can be that rewrites them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// One ref update, and no merge.
+    Line,
+    /// Several ref updates, or merges.
+    Branched,
 }
 
 impl Findings {
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Self { max, stored: Default::default(), index: HashMap::new(), counted: HashSet::new(), strongest: None }
+        Self {
+            max,
+            stored: Default::default(),
+            index: HashMap::new(),
+            counted: HashSet::new(),
+            strongest: None,
+            oldest_base: None,
+        }
     }
 
     #[must_use]
@@ -114,8 +143,12 @@ impl Findings {
             commit: commit.id,
             parents: commit.parents.clone(),
             base: commit.parents.first().copied(),
+            origin: if change.is_addition() { Origin::New } else { Origin::Known },
             is_tip: view.is_tip,
         });
+        if undo.as_ref().is_some_and(|undo| undo.direction == Direction::Added && !undo.is_tip) {
+            self.oldest_base = commit.parents.first().copied();
+        }
         let finding = finding(voice, place, message, fix);
         self.store(finding, None, Some(commit.id), undo);
     }
@@ -151,8 +184,8 @@ impl Findings {
                 stored.last_commit = commit;
                 // Commits come newest first: where it began is what is named.
                 stored.finding.place.commit = commit;
-                if let (Some(first), Some(this)) = (&mut stored.undo, undo) {
-                    first.base = this.base;
+                if let (Some(first), Some(oldest)) = (&mut stored.undo, undo) {
+                    *first = oldest;
                 }
             }
             return;
@@ -169,11 +202,11 @@ impl Findings {
 
     /// The findings, strongest first, and how many more there are.
     #[must_use]
-    pub fn finish(self) -> (Vec<Finding>, usize) {
+    pub fn finish(self, shape: Shape) -> (Vec<Finding>, usize) {
         let total = self.index.len() + self.counted.len();
         let [warn, hold, refuse] = self.stored;
         let all = refuse.into_iter().chain(hold).chain(warn).take(self.max);
-        let findings: Vec<Finding> = all.map(Stored::finish).collect();
+        let findings: Vec<Finding> = all.map(|stored| stored.finish(shape, self.oldest_base)).collect();
         let more = total - findings.len();
         (findings, more)
     }
@@ -190,7 +223,7 @@ fn finding(voice: Voice<'_>, place: Place, message: String, fix: Fix) -> Finding
 }
 
 impl Stored {
-    fn finish(self) -> Finding {
+    fn finish(self, shape: Shape, oldest_base: Option<ObjectId>) -> Finding {
         let mut finding = self.finding;
         match self.others {
             0 => {}
@@ -198,32 +231,58 @@ impl Stored {
             n => finding.message.push_str(&format!(" (and in {n} other commits)")),
         }
         if let Some(undo) = self.undo {
-            finding.fix = undo.command(self.others);
+            finding.fix = undo.command(self.others, shape, oldest_base);
         }
         finding
     }
 }
 
+/// A commit that nothing is left of is kept: without this git would not amend it.
+const AMEND: &str = "git commit --amend --allow-empty --no-edit";
+
 impl Undo {
-    fn command(&self, others: usize) -> String {
+    /// What to run in a shell, or to do by hand where no one command does it.
+    fn command(&self, others: usize, shape: Shape, oldest_base: Option<ObjectId>) -> String {
         if self.direction == Direction::Dropped {
             return format!("keep {}: git pull --rebase, then push again without --force", short(&self.commit));
         }
-        let base = self.base.as_ref().map_or_else(|| "--root".to_owned(), short);
-        let path = shell_word(&self.path, Word::Pathspec);
-        let amend = match (self.parents.as_slice(), &path) {
-            ([], Some(path)) => format!("git rm --cached -- {path} && git commit --amend --no-edit"),
-            ([parent], Some(path)) => {
-                format!("git restore -SW -s {} -- {path} && git commit --amend --no-edit", short(parent))
-            }
-            ([first, second], _) => format!("git reset --hard {} && git merge {}", short(first), short(second)),
-            _ => "take the change out and git commit --amend --no-edit".to_owned(),
-        };
+        let amend = self.amend();
         if self.is_tip && others == 0 {
-            return amend;
+            return amend.unwrap_or_else(|| format!("take the change out and {AMEND}"));
         }
-        let edit = if others == 0 { short(&self.commit) } else { "each commit that touches it".to_owned() };
-        format!("git rebase -i {base}, edit {edit}: {amend}; git rebase --continue, push again")
+        let onto = |base: Option<ObjectId>| base.as_ref().map_or_else(|| "--root".to_owned(), short);
+        match (shape, &amend) {
+            (Shape::Line, Some(amend)) => {
+                let command = format!("git rebase -X theirs -x {} {}", quoted(amend), onto(oldest_base));
+                match (self.origin, shell_word(&self.path, Word::Pathspec)) {
+                    (Origin::New, Some(path)) if others > 0 => {
+                        format!(
+                            "{command} # where it stops: git rm -f -- {path} && git -c core.editor=true rebase --continue"
+                        )
+                    }
+                    _ => command,
+                }
+            }
+            (Shape::Line | Shape::Branched, _) => {
+                let edit = if others == 0 { short(&self.commit) } else { "each commit that touches it".to_owned() };
+                let amend = amend.unwrap_or_else(|| format!("take the change out and {AMEND}"));
+                let base = onto(self.base);
+                format!("git rebase -i --rebase-merges {base}, edit {edit}: {amend}; git rebase --continue, push again")
+            }
+        }
+    }
+
+    /// The command at the commit itself. Running it again changes nothing.
+    fn amend(&self) -> Option<String> {
+        if let [first, second] = self.parents.as_slice() {
+            return Some(format!("git reset --hard {} && git merge {}", short(first), short(second)));
+        }
+        let path = shell_word(&self.path, Word::Pathspec)?;
+        match (self.origin, self.parents.as_slice()) {
+            (Origin::New, [] | [_]) => Some(format!("git rm -qf --ignore-unmatch -- {path} && {AMEND}")),
+            (Origin::Known, [parent]) => Some(format!("git restore -SW -s {} -- {path} && {AMEND}", short(parent))),
+            (Origin::New | Origin::Known, _) => None,
+        }
     }
 }
 
@@ -254,5 +313,10 @@ pub fn shell_word(bytes: &[u8], word: Word) -> Option<String> {
     }
     let is_magic = word == Word::Pathspec && (text.starts_with(':') || text.contains(['*', '?', '[']));
     let magic = if is_magic { ":(literal)" } else { "" };
-    Some(format!("'{magic}{}'", text.replace('\'', "'\\''")))
+    Some(quoted(&format!("{magic}{text}")))
+}
+
+/// One word for a shell, whatever is in it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
 }

@@ -1,7 +1,7 @@
 //! The decision: who may, what every rule says, and the strongest effect of it all.
 
-use crate::model::{Effect, Finding, Group, Needs, PushFacts, UpdateFacts, UpdateKind};
-use crate::policy::findings::{ChangeView, Findings, Fix, Voice, Word, shell_word, short};
+use crate::model::{Direction, Effect, Finding, Group, Needs, PushFacts, UpdateFacts, UpdateKind};
+use crate::policy::findings::{ChangeView, Findings, Fix, Shape, Voice, Word, shell_word, short};
 use crate::policy::grant::Grant;
 use crate::policy::pattern::{Place, Subject, Who};
 use crate::policy::rules::{Rule, always};
@@ -34,8 +34,16 @@ fn decide(case: &Case<'_>, findings: Findings) -> Judgement {
         Some(Effect::Hold) => Decision::Hold,
         Some(Effect::Refuse) => Decision::Refuse,
     };
-    let (findings, more_findings) = findings.finish();
+    let (findings, more_findings) = findings.finish(shape(case.facts));
     Judgement { findings, more_findings, decision }
+}
+
+fn shape(facts: &PushFacts) -> Shape {
+    let mut added = facts.commits.iter().filter(|commit| commit.direction == Direction::Added);
+    match facts.updates.len() < 2 && added.all(|commit| commit.parents.len() < 2) {
+        true => Shape::Line,
+        false => Shape::Branched,
+    }
 }
 
 /// The case with what of the policy concerns it.
@@ -163,7 +171,8 @@ impl<'a> Scene<'a> {
         let Some(own) = own.into_iter().find(|start| !start.contains(['*', '?', '!', '\\'])) else { return Fix::Ask };
         let name = update.update.name.as_bstr().rsplit(|b| *b == b'/').next().unwrap_or_default();
         let target = shell_word(&[own.as_bytes(), b"/", name].concat(), Word::Ref);
-        match (target, &update.update.new) {
+        // Of a tag, what it leads to: a branch holds commits.
+        match (target, update.commit.as_ref()) {
             (Some(target), Some(new)) => Fix::Text(format!("git push origin {}:{target}", short(new))),
             (None, _) | (_, None) => Fix::Text(format!("push to a ref of another name below {own}/")),
         }
@@ -238,9 +247,14 @@ impl<'a> Scene<'a> {
         }
         let mut seen = HashSet::new();
         shown.retain(|pattern| seen.insert(pattern.clone()));
-        match shown.is_empty() {
-            true => "you may write no path on this ref".to_owned(),
-            false => format!("you may write {}", first_few(&shown, " ")),
+        let (exceptions, shown): (Vec<_>, Vec<_>) = shown.into_iter().partition(|pattern| pattern.starts_with('!'));
+        let exceptions: Vec<String> = exceptions.iter().map(|pattern| pattern[1..].to_owned()).collect();
+        match (shown.is_empty(), exceptions.is_empty()) {
+            (true, _) => "you may write no path on this ref".to_owned(),
+            (false, true) => format!("you may write {}", first_few(&shown, " ")),
+            (false, false) => {
+                format!("you may write {}, but not {}", first_few(&shown, " "), first_few(&exceptions, " "))
+            }
         }
     }
 
@@ -451,26 +465,31 @@ until = 2026-01-01T00:00:00Z
     #[test]
     fn the_fix_is_a_command_with_real_ids() {
         let fix = |facts: &PushFacts| judge(GRANTS, facts).findings[0].fix.clone();
-        let tip = one(vec![change("infra/main.tf")]);
-        assert_eq!(fix(&tip), "git restore -SW -s 0808080808 -- infra/main.tf && git commit --amend --no-edit");
-        let quoted = one(vec![change("infra/a b'[c]")]);
-        assert_eq!(
-            fix(&quoted),
-            "git restore -SW -s 0808080808 -- ':(literal)infra/a b'\\''[c]' && git commit --amend --no-edit"
-        );
+        let edited = |path| Change { old: vec![change(path).new], ..change(path) };
+        let tip = one(vec![edited("infra/main.tf")]);
+        let amend = "git commit --amend --allow-empty --no-edit";
+        assert_eq!(fix(&tip), format!("git restore -SW -s 0808080808 -- infra/main.tf && {amend}"));
+        let added = one(vec![change("infra/x")]);
+        assert_eq!(fix(&added), format!("git rm -qf --ignore-unmatch -- infra/x && {amend}"));
+        let quoted = one(vec![edited("infra/a b'[c]")]);
+        assert_eq!(fix(&quoted), format!("git restore -SW -s 0808080808 -- ':(literal)infra/a b'\\''[c]' && {amend}"));
         let hidden = one(vec![change("infra/\u{202e}")]);
-        assert_eq!(fix(&hidden), "take the change out and git commit --amend --no-edit");
+        assert_eq!(fix(&hidden), format!("take the change out and {amend}"));
         let mut earlier = one(vec![]);
-        earlier.commits.push(commit(8, vec![change("infra/x")]));
+        earlier.commits.push(commit(8, vec![edited("infra/x")]));
         earlier.groups[0].commits.push(1);
+        let take_out = format!("git restore -SW -s 0707070707 -- infra/x && {amend}");
+        assert_eq!(fix(&earlier), format!("git rebase -X theirs -x '{take_out}' 0707070707"));
+        earlier.commits[0].parents.push(id(6));
         assert_eq!(
             fix(&earlier),
-            "git rebase -i 0707070707, edit 0808080808: git restore -SW -s 0707070707 -- infra/x && \
-             git commit --amend --no-edit; git rebase --continue, push again"
+            format!(
+                "git rebase -i --rebase-merges 0707070707, edit 0808080808: {take_out}; git rebase --continue, push again"
+            )
         );
         let mut root = one(vec![Change { old: vec![], ..change("infra/x") }]);
         root.commits[0].parents.clear();
-        assert_eq!(fix(&root), "git rm --cached -- infra/x && git commit --amend --no-edit");
+        assert_eq!(fix(&root), format!("git rm -qf --ignore-unmatch -- infra/x && {amend}"));
         let mut merge = one(vec![change("infra/x")]);
         merge.commits[0].parents = vec![id(7), id(6)];
         assert_eq!(fix(&merge), "git reset --hard 0707070707 && git merge 0606060606");

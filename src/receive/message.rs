@@ -124,8 +124,11 @@ impl Message<'_> {
                 shown_place(&finding.place),
                 finding.message
             )?;
-            if !finding.fix.is_empty() {
-                writeln!(text, "     fix: {}", finding.fix)?;
+            let same = self.findings.iter().take(index).position(|earlier| earlier.fix == finding.fix);
+            match same {
+                _ if finding.fix.is_empty() => {}
+                Some(earlier) => writeln!(text, "     fix: as for {}", earlier + 1)?,
+                None => writeln!(text, "     fix: {}", finding.fix)?,
             }
         }
         let hidden = self.findings.len().saturating_sub(SHOWN_MAX) + self.more_findings;
@@ -293,6 +296,7 @@ mod tests {
         let text = render(&findings);
         assert!(text.lines().count() <= 12, "{text}");
         assert!(text.contains("and 1996 more"));
+        assert_eq!(text.matches("fix: as for 1").count(), 3, "what was said is not said again");
         let json = text.lines().last().and_then(|l| l.strip_prefix("refgate-json: ")).expect("a JSON line");
         let value: serde_json::Value = serde_json::from_str(json).expect("JSON");
         let told = value["findings"].as_array().map_or(0, Vec::len);

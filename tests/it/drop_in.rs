@@ -22,7 +22,9 @@ fn receive_pack_judges_and_then_lets_git_take_it() {
     let world = World::new(SECRET_RULE);
     let client = world.clone_as("claude-1");
     let id = client.commit(&[("src/a.rs", "1\n")], "fine");
-    push(&world, &client, "claude-1", &["HEAD:refs/heads/agent/claude-1/x"]).accepted();
+    let pushed = push(&world, &client, "claude-1", &["HEAD:refs/heads/agent/claude-1/x"]);
+    pushed.accepted();
+    assert!(!pushed.stderr.contains("push.id"), "the log is not the client's: {}", pushed.stderr);
     assert_eq!(world.upstream_refs()["refs/heads/agent/claude-1/x"], id);
 
     client.commit(&[("secret/key.txt", "1\n")], "not fine");
@@ -31,6 +33,7 @@ fn receive_pack_judges_and_then_lets_git_take_it() {
 
     let unknown = push(&world, &client, "nobody", &["HEAD:refs/heads/agent/claude-1/x"]);
     assert!(!unknown.ok && !unknown.stderr.contains("unexpectedly"), "{}", unknown.stderr);
+    assert!(!unknown.stderr.contains("policy") && !unknown.stderr.contains("INFO"), "{}", unknown.stderr);
 
     push(&world, &client, "claude-1", &["--delete", "refs/heads/agent/claude-1/x"]).accepted();
     let log = run(world.refgate().args(["log", "--verify", "--data"]).arg(world.path().join("own-data")));

@@ -43,8 +43,8 @@ pub fn data_directory(path: &Path, pack_bytes_max: u64) -> Vec<Check> {
 fn free_space(path: &Path, pack_bytes_max: u64) -> Check {
     let what = "free space";
     let fix = "make room, or move `data` to a larger disk";
-    let Ok(stat) = rustix::fs::statvfs(path) else { return Check::fail(what, "cannot be told", fix) };
-    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    let Ok(stat) = nix::sys::statvfs::statvfs(path) else { return Check::fail(what, "cannot be told", fix) };
+    let free = u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size()));
     let shown = format!("{} MiB", free / (1024 * 1024));
     match free {
         free if free < FREE_BYTES_MIN => Check::fail(what, shown, fix),

@@ -187,6 +187,7 @@ fn host_key(name: &str, host: &str, port: Option<u16>, file: &Path) -> Check {
         Err(error) => Check::fail(what, format!("cannot read {}: {error}", file.display()), fix),
         Ok(text) => match known_hosts::pinned_keys(&text, host, port) {
             0 => Check::fail(what, format!("{host} is not pinned in {}", file.display()), fix),
+            1 => Check::ok(what, format!("{host} is pinned, 1 key")),
             count => Check::ok(what, format!("{host} is pinned, {count} keys")),
         },
     }
@@ -198,6 +199,7 @@ fn upstream(name: &str, upstream: &Upstream, limits: &Limits, is_lost: bool) -> 
         return Check::fail(what, "not tried", "first see to what is wrong above");
     }
     match probe::check_upstream(upstream, limits) {
+        Ok(1) => Check::ok(what, "answers, 1 ref"),
         Ok(refs) => Check::ok(what, format!("answers, {refs} refs")),
         Err(why) => Check::fail(what, why, "check the address, the network, and what the credential may do there"),
     }

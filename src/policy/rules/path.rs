@@ -110,7 +110,8 @@ mod tests {
         let judgement = judge(&with_rule(RULE), &facts);
         let [finding] = judgement.findings.as_slice() else { panic!("{judgement:?}") };
         assert_eq!(finding.message, "this path is guarded (and in 1 other commit)");
-        assert!(finding.fix.starts_with("git rebase -i 0707070707, edit each commit"), "{}", finding.fix);
+        assert!(finding.fix.starts_with("git rebase -X theirs -x 'git rm -qf "), "{}", finding.fix);
+        assert!(finding.fix.contains(" 0707070707 # where it stops: git rm "), "{}", finding.fix);
         assert_eq!(finding.place.commit, Some(id(8)), "where it began");
 
         let mut facts = one(vec![change("secret/key")]);
