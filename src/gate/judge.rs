@@ -41,7 +41,7 @@ impl Push<'_> {
         &self,
         asked: &[RefUpdate],
         refs: &Refs,
-        new: Option<&ObjectStore>,
+        (new, readable): (Option<&ObjectStore>, &ObjectStore),
         received: &Received,
         stop: &AtomicBool,
     ) -> Result<(PushFacts, Judgement), Fault> {
@@ -49,7 +49,7 @@ impl Push<'_> {
         let usage = self.store.usage(&self.session.principal.name, &self.target.name, Timestamp::now())?;
         let mut findings = received.findings();
         let updates = self.against_upstream(asked, refs, &mut findings);
-        self.check_tips(&updates, &objects, &mut findings)?;
+        self.check_tips(&updates, &Objects::new(new, readable), &mut findings)?;
         let mut facts = PushFacts::default();
         // Objects that are malformed or missing cannot be walked: what is known so far is the answer.
         if findings.is_empty() {
