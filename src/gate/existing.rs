@@ -43,7 +43,8 @@ impl Push<'_> {
             received = receive::check_existing(dir, self.target.objects(), self.limits, &stop)?;
             new = Some(ObjectStore::open(dir)?);
         }
-        let (facts, judgement, turn) = self.judge(&request.updates, &refs, new.as_ref(), &received, &stop)?;
+        let (facts, judgement, turn) =
+            self.judge(&request.updates, &refs, (new.as_ref(), self.target.objects()), &received, &stop)?;
         self.store.decided(&records::decision(self, request, &received, 0, &facts, &judgement))?;
         drop(turn);
         let (verdict, retry) = match &judgement.decision {

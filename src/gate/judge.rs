@@ -42,14 +42,14 @@ impl Push<'_> {
         &self,
         asked: &[RefUpdate],
         refs: &Refs,
-        new: Option<&ObjectStore>,
+        (new, readable): (Option<&ObjectStore>, &ObjectStore),
         received: &Received,
         stop: &AtomicBool,
     ) -> Result<(PushFacts, Judgement, Option<Turn>), Fault> {
         let objects = Objects::new(new, self.target.objects());
         let mut findings = received.findings();
         let updates = self.against_upstream(asked, refs, &mut findings);
-        self.check_tips(&updates, &objects, &mut findings)?;
+        self.check_tips(&updates, &Objects::new(new, readable), &mut findings)?;
         let mut facts = PushFacts::default();
         // Objects that are malformed or missing cannot be walked: what is known so far is the answer.
         if findings.is_empty() {

@@ -6,6 +6,7 @@ use crate::gate::judge::{MOVED, Push, moved};
 use crate::gate::target::Base;
 use crate::gate::watch::{EndOnDrop, Watch};
 use crate::gate::{ProtocolVersion, records};
+use crate::git::ObjectStore;
 use crate::git::Objects;
 use crate::model::{Effect, Finding, ObjectId, Place, PushFacts, RefName, RefUpdate, UpdateKind};
 use crate::observe::Stage;
@@ -59,6 +60,8 @@ struct Pushed {
     options: Vec<BString>,
     quarantine: Quarantine,
     received: Received,
+    /// What the push may build on.
+    base: ObjectStore,
 }
 
 impl Push<'_> {
@@ -187,13 +190,13 @@ impl Push<'_> {
         let begun = Instant::now();
         let mut quarantine = Quarantine::create(&self.target.incoming)?;
         let mut received = Received::default();
+        let base = self.target.readable_objects(&|name| self.may_read(name), self.limits)?;
         if request.updates.iter().any(|update| update.new.is_some()) {
             let progress = |progress: receive::Progress| watch.tell(progress.to_string());
-            let base = self.target.objects();
-            received = receive::unpack(input, &mut quarantine, base, self.limits, &progress, &watch.stop)?;
+            received = receive::unpack(input, &mut quarantine, &base, self.limits, &progress, &watch.stop)?;
         }
         self.metrics.stage(Stage::Receive, begun.elapsed());
-        Ok(Pushed { request, options, quarantine, received })
+        Ok(Pushed { request, options, quarantine, received, base })
     }
 
     /// Judges, and makes the decision durable: from here on the push is in the record, whatever happens.
@@ -210,7 +213,7 @@ impl Push<'_> {
         let new = pushed.quarantine.store()?;
         let updates = &pushed.request.updates;
         let (facts, judgement, turn) =
-            self.judge(updates, &snapshot.refs, Some(&new), &pushed.received, &watch.stop)?;
+            self.judge(updates, &snapshot.refs, (Some(&new), &pushed.base), &pushed.received, &watch.stop)?;
         let entry =
             records::decision(self, &pushed.request, &pushed.received, pushed.options.len(), &facts, &judgement);
         let judged = Instant::now();

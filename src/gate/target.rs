@@ -2,7 +2,7 @@
 
 use crate::config::Upstream;
 use crate::git::mirror::{Mirror, MirrorError};
-use crate::git::{ObjectStore, upstream};
+use crate::git::{ObjectStore, upload_pack, upstream};
 use crate::model::{Limits, ObjectId, RefName, RefUpdate, RepoName, UpdateKind};
 use crate::policy::{PatternList, Policy, Subject, Who};
 use crate::receive::{Durability, Quarantine, Reply};
@@ -34,6 +34,22 @@ impl Target {
             Base::Mirror(mirror) => mirror.store(),
             Base::Own { objects, .. } => objects,
         }
+    }
+
+    /// The same, but for commits that are reachable only from refs that this principal may not read.
+    pub fn readable_objects(
+        &self,
+        may_read: &dyn Fn(&RefName) -> bool,
+        limits: &Limits,
+    ) -> Result<ObjectStore, MirrorError> {
+        let Base::Mirror(mirror) = &self.base else { return Ok(self.objects().clone()) };
+        let mut visible = mirror.refs();
+        let all = visible.len();
+        visible.retain(|name, _| may_read(name));
+        if visible.len() == all {
+            return Ok(mirror.store().clone());
+        }
+        Ok(mirror.store().without(upload_pack::hidden_commits(mirror, visible, limits)?))
     }
 
     #[must_use]

@@ -4,6 +4,7 @@ use crate::git::delta_cache::DeltaCache;
 use crate::model::ObjectId;
 use gix::objs::{Exists, Find, FindHeader, Kind};
 use gix::odb::store::init::{Options, Slots};
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,7 +27,10 @@ pub enum ReadError {
 
 /// One object directory, open for all threads.
 #[derive(Clone)]
-pub struct ObjectStore(Arc<gix::odb::Store>);
+pub struct ObjectStore {
+    store: Arc<gix::odb::Store>,
+    hidden: Arc<HashSet<ObjectId>>,
+}
 
 /// Packs and alternates an open object directory can come to have while it is open.
 const SLOTS: u16 = 4096;
@@ -38,11 +42,18 @@ impl ObjectStore {
         let no_replacements = &mut std::iter::empty();
         let kind = gix::hash::Kind::Sha1;
         let store = gix::odb::Store::at_opts(objects_dir.to_owned(), kind, no_replacements, options);
-        store.map(|store| Self(Arc::new(store))).map_err(ReadError::Open)
+        let open = |store| Self { store: Arc::new(store), hidden: Arc::default() };
+        store.map(open).map_err(ReadError::Open)
+    }
+
+    /// The same objects but for these: to whom a push may not tell of them, they are not there.
+    #[must_use]
+    pub fn without(&self, hidden: HashSet<ObjectId>) -> Self {
+        Self { store: Arc::clone(&self.store), hidden: Arc::new(hidden) }
     }
 
     fn handle(&self) -> Handle {
-        self.0.to_cache_arc()
+        self.store.to_cache_arc()
     }
 }
 
@@ -54,6 +65,8 @@ pub struct Objects {
     /// `base` again, for what a fetch or repack brought since: looks at the disk anew whenever it misses. The two
     /// above never do, as nearly every object of a push is missing from one of them.
     late: Handle,
+    /// What of `base` is not to be found.
+    hidden: Arc<HashSet<ObjectId>>,
 }
 
 impl Objects {
@@ -65,16 +78,18 @@ impl Objects {
             handle.refresh_never();
             handle
         };
-        Self { new: new.map(|store| settled(fresh_handle(store))), base: settled(late.clone()), late }
+        let new = new.map(|store| settled(fresh_handle(store)));
+        Self { new, base: settled(late.clone()), late, hidden: Arc::clone(&base.hidden) }
     }
 
-    fn handles(&self) -> impl Iterator<Item = &Handle> {
-        self.new.iter().chain([&self.base, &self.late])
+    fn handles(&self, id: &ObjectId) -> impl Iterator<Item = &Handle> {
+        let base = if self.hidden.contains(id) { None } else { Some([&self.base, &self.late]) };
+        self.new.iter().chain(base.into_iter().flatten())
     }
 
     /// Reads an object into `buffer`; `None` if neither side has it.
     pub fn find(&self, id: &ObjectId, buffer: &mut Vec<u8>) -> Result<Option<Kind>, ReadError> {
-        for handle in self.handles() {
+        for handle in self.handles(id) {
             let found = handle.try_find(id, buffer).map_err(|e| ReadError::Object(*id, e.to_string()))?;
             if let Some(data) = found {
                 return Ok(Some(data.kind));
@@ -94,7 +109,7 @@ impl Objects {
 
     /// Kind and size of an object without inflating it as a whole; `None` if neither side has it.
     pub fn header(&self, id: &ObjectId) -> Result<Option<(Kind, u64)>, ReadError> {
-        for handle in self.handles() {
+        for handle in self.handles(id) {
             let found = handle.try_header(id).map_err(|e| ReadError::Object(*id, e.to_string()))?;
             if let Some(header) = found {
                 return Ok(Some((header.kind, header.size)));
@@ -107,7 +122,7 @@ impl Objects {
     #[must_use]
     pub fn in_base(&self, id: &ObjectId) -> bool {
         let is_new = || self.new.as_ref().is_some_and(|new| new.exists(id));
-        self.base.exists(id) || (!is_new() && self.late.exists(id))
+        !self.hidden.contains(id) && (self.base.exists(id) || (!is_new() && self.late.exists(id)))
     }
 }
 

@@ -19,7 +19,7 @@ fn consistent(world: &World) {
     for decision in of("decision").filter(|decision| decision["decision"] == "accept") {
         for update in decision["updates"].as_array().expect("a list") {
             let [name, new] = ["ref", "new"].map(|key| update[key].as_str().expect("a string").to_owned());
-            accepted.insert((decision["push"].clone().to_string(), name), new);
+            accepted.insert((decision["push"].as_str().expect("an id").to_owned(), name), new);
         }
     }
     for (name, id) in &refs {
@@ -27,7 +27,7 @@ fn consistent(world: &World) {
         assert!(recorded, "{name} moved without a decision");
     }
     for ((push, name), new) in &accepted {
-        let outcomes: Vec<_> = of("outcome").filter(|outcome| outcome["push"].to_string() == *push).collect();
+        let outcomes: Vec<_> = of("outcome").filter(|outcome| outcome["push"] == **push).collect();
         assert_eq!(outcomes.len(), 1, "{push} has one outcome: {records:?}");
         match outcomes[0]["refs"][0]["result"].as_str() {
             Some("forwarded") => assert_eq!(refs.get(name), Some(new), "{push} has landed"),

@@ -78,6 +78,19 @@ pub fn serve(
     end
 }
 
+/// The commits and tags of the mirror that no visible ref reaches. Who may not fetch them may not build on them either:
+/// a branch of one's own at such a commit would be a way to read it.
+///
+/// Trees and blobs are not among them: git lists those not exactly, and a false one would refuse an honest push. Who
+/// names one of them must know its id already, which is found in no log.
+pub fn hidden_commits(
+    mirror: &Mirror,
+    visible: RefMap,
+    limits: &Limits,
+) -> Result<std::collections::HashSet<crate::model::ObjectId>, MirrorError> {
+    Wants::new(mirror, visible, limits).hidden_commits()
+}
+
 /// A repository with these refs and no objects of its own.
 fn snapshot(mirror: &Mirror, head: Option<&RefName>, refs: &RefMap) -> io::Result<TempDir> {
     let dir = tempfile::tempdir_in(mirror.dir().join(SERVE_DIR))?;

@@ -178,11 +178,33 @@ impl<'a> Wants<'a> {
         command.run(&input, self.limits.idle_time_max, LIST_BYTES_MAX).map_err(MirrorError::Maintain)
     }
 
-    fn list_hidden(&self) -> Result<Hidden, MirrorError> {
+    pub fn hidden_commits(&self) -> Result<HashSet<ObjectId>, MirrorError> {
+        let tips = self.hidden_tips()?;
+        if tips.is_empty() {
+            return Ok(tips);
+        }
+        let from: Vec<ObjectId> = tips.iter().copied().collect();
+        let list = self.rev_list(&from, &[])?;
+        let ids = list.split(|b| *b == b'\n').filter_map(|hex| ObjectId::from_hex(hex).ok());
+        let mut hidden: HashSet<ObjectId> = ids.collect();
+        // A tip that is a commit is listed if it is hidden indeed; one that is a tag is not listed.
+        let objects = Objects::new(None, self.mirror.store());
+        let is_tag = |id: &ObjectId| matches!(objects.header(id), Ok(Some((Kind::Tag, _))));
+        hidden.extend(tips.into_iter().filter(is_tag));
+        Ok(hidden)
+    }
+
+    /// Tips of refs that are not shown, and dropped ones.
+    fn hidden_tips(&self) -> Result<HashSet<ObjectId>, MirrorError> {
         let refs = self.mirror.refs();
         let hidden = refs.iter().filter(|(name, _)| !self.visible.contains_key(*name)).map(|(_, id)| *id);
         let mut tips: HashSet<ObjectId> = hidden.chain(self.mirror.undo_refs()?.into_values()).collect();
         tips.retain(|id| !self.tips.contains(id));
+        Ok(tips)
+    }
+
+    fn list_hidden(&self) -> Result<Hidden, MirrorError> {
+        let tips = self.hidden_tips()?;
         if tips.is_empty() {
             return Ok(Hidden::Nothing);
         }
