@@ -57,8 +57,12 @@ fn free_space(path: &Path, pack_bytes_max: u64) -> Check {
 
 pub fn private_key(name: &str, path: &Path) -> Check {
     let what = format!("identity of {name}");
-    let check = secret(what.clone(), path);
+    let mut check = secret(what.clone(), path);
     if check.state == super::State::Fail {
+        if !path.exists() {
+            let shown = path.display();
+            check.fix = format!("ssh-keygen -t ed25519 -N '' -f {shown}, and let {shown}.pub push there");
+        }
         return check;
     }
     // Other formats than OpenSSH's own are left to ssh.
