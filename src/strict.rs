@@ -3,6 +3,7 @@
 //! Both `refgate.toml` and `policy.toml` are read with it. serde is not used here because its tagged enums lose the
 //! spans, and an error without a line helps nobody.
 
+use crate::model::is_invisible;
 use std::fmt;
 use std::ops::Range;
 use toml::Spanned;
@@ -58,15 +59,21 @@ pub fn render(f: &mut impl fmt::Write, level: &str, file: &str, text: &str, prob
     let margin = " ".repeat(line.to_string().len());
     let width = problem.span.len().clamp(1, source.len().saturating_sub(column - 1).max(1));
     let before: String = source.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-    writeln!(f, "{level}: {}", problem.message)?;
+    writeln!(f, "{level}: {}", visible(&problem.message))?;
     writeln!(f, "{margin}--> {file}:{line}:{column}")?;
     writeln!(f, "{margin} |")?;
-    writeln!(f, "{line} | {source}")?;
+    writeln!(f, "{line} | {}", visible(source))?;
     writeln!(f, "{margin} | {before}{}", "^".repeat(width))?;
     if !problem.help.is_empty() {
-        writeln!(f, "{margin} = help: {}", problem.help)?;
+        writeln!(f, "{margin} = help: {}", visible(&problem.help))?;
     }
     Ok(())
+}
+
+/// One character for one, so that the caret stays below what it points at.
+fn visible(text: &str) -> String {
+    let hides = |c: char| (c.is_control() && c != '\t' && c != '\n') || is_invisible(c);
+    text.chars().map(|c| if hides(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 /// Line and column, both from 1, the column in characters.

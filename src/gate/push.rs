@@ -6,6 +6,7 @@ use crate::gate::judge::{MOVED, Push, moved};
 use crate::gate::target::Base;
 use crate::gate::watch::{EndOnDrop, Watch};
 use crate::gate::{ProtocolVersion, records};
+use crate::git::Objects;
 use crate::model::{Effect, Finding, ObjectId, Place, PushFacts, RefName, RefUpdate, UpdateKind};
 use crate::observe::Stage;
 use crate::policy::{Approval, Decision, Judgement};
@@ -16,6 +17,7 @@ use crate::wire::pkt_line;
 use crate::wire::report::{Options, Report, Status};
 
 use bstr::BString;
+use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::time::{Duration, Instant};
 
@@ -95,6 +97,7 @@ impl Push<'_> {
         let version_1 = version == ProtocolVersion::V1;
         let capabilities = self.capabilities(&snapshot.connection);
         advertisement::encode(output, version_1, visible, &capabilities).map_err(Unheard::Client)?;
+        tracing::debug!(stage = "refs", micros = self.begun.elapsed().as_micros(), "advertised");
         let mut request = Request::default();
         if let Err(error) = command::read_request(input, self.limits.ref_updates_max, &mut request) {
             return self.misunderstood(error, &request, output);
@@ -238,12 +241,14 @@ impl Push<'_> {
     ) {
         watch.stage("forwarding to the upstream", self.limits.forward_time_max);
         let objects_dir = self.target.objects_dir();
+        // What was judged is what the refs reach. git itself packs more when it leaves out a ref of its own accord.
+        let has_strays = self.has_strays(&pushed);
         let source = Source {
             git_dir: self.target.git_dir(),
             objects_dir: &objects_dir,
             objects: self.target.objects(),
             quarantine: Some(pushed.quarantine.objects_dir()),
-            pack: pushed.quarantine.pack_path(),
+            pack: pushed.quarantine.pack_path().filter(|_| !has_strays),
         };
         // Push options go on only to the very repository the client meant; another upstream's are not for agents to set.
         let options = if matches!(self.target.base, Base::Own { .. }) { &pushed.options[..] } else { &[] };
@@ -267,8 +272,19 @@ impl Push<'_> {
         if outcomes.iter().any(|o| matches!(o.outcome, Outcome::Ok(_))) {
             let kinds: Vec<(RefUpdate, UpdateKind)> =
                 facts.updates.iter().map(|u| (u.update.clone(), u.kind)).collect();
-            self.target.keep(pushed.quarantine, &kinds);
+            self.target.keep(Some(pushed.quarantine).filter(|_| !has_strays), &kinds);
         }
+    }
+
+    /// Whether the pack brought objects that none of the refs reaches: nobody has judged them, and they go nowhere.
+    fn has_strays(&self, pushed: &Pushed) -> bool {
+        let tips: HashSet<ObjectId> = pushed.request.updates.iter().filter_map(|update| update.new).collect();
+        let mut others = pushed.received.roots.iter().filter(|id| !tips.contains(*id)).peekable();
+        if others.peek().is_none() {
+            return false;
+        }
+        let objects = Objects::new(None, self.target.objects());
+        others.any(|id| !objects.in_base(id))
     }
 
     /// Tells the client what the upstream said of each ref.

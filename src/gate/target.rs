@@ -87,10 +87,12 @@ impl Target {
     }
 
     /// Takes over what the upstream has taken: the quarantine's objects and the refs. The mirror is a cache, so an error
-    /// costs a fetch later and nothing else.
-    pub fn keep(&self, quarantine: Quarantine, updates: &[(RefUpdate, UpdateKind)]) {
+    /// costs a fetch later and nothing else; so does no quarantine.
+    pub fn keep(&self, quarantine: Option<Quarantine>, updates: &[(RefUpdate, UpdateKind)]) {
         let Base::Mirror(mirror) = &self.base else { return };
-        if let Err(error) = quarantine.migrate(&mirror.objects_dir(), Durability::Volatile) {
+        if let Some(quarantine) = quarantine
+            && let Err(error) = quarantine.migrate(&mirror.objects_dir(), Durability::Volatile)
+        {
             tracing::warn!(repo = %self.name, %error, "the mirror did not take the objects of a push");
         }
         if let Err(error) = mirror.record_push(updates) {

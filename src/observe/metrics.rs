@@ -98,6 +98,7 @@ impl Metrics {
     }
 
     pub fn stage(&self, stage: Stage, time: Duration) {
+        tracing::debug!(?stage, micros = time.as_micros(), "stage ended");
         match stage {
             Stage::Receive => self.receive.observe(time),
             Stage::Inspect => self.inspect.observe(time),

@@ -15,16 +15,19 @@ use gix::objs::Kind;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Checks links and special blobs when every object has been seen. `rows` are all new objects, sorted by id; `open`
-/// gives the store that holds them, and is asked only if one of them must be read again.
+/// gives the store that holds them, and is asked only if one of them must be read again. `roots` gets those that no
+/// other refers to, if nothing is wrong.
 pub fn connect(
     findings: Findings,
     rows: &[Row],
     open: impl Fn() -> Result<ObjectStore, ReadError>,
     base: &ObjectStore,
     problems_max: usize,
+    roots: &mut Vec<ObjectId>,
 ) -> Result<Problems, ReceiveError> {
     let Found { links, connected, special, mut problems } = findings.into_found();
-    let broken = broken_links(links, &connected, rows, base, problems_max.saturating_sub(problems.list.len()).max(1))?;
+    let broken_max = problems_max.saturating_sub(problems.list.len()).max(1);
+    let broken = broken_links(links, &connected, rows, base, broken_max, roots)?;
     if !special.is_empty() || !broken.is_empty() {
         let new = open().map_err(InternalFault::from)?;
         let objects = Objects::new(Some(&new), base);
@@ -52,13 +55,17 @@ fn broken_links(
     rows: &[Row],
     base: &ObjectStore,
     max: usize,
+    roots: &mut Vec<ObjectId>,
 ) -> Result<Broken, ReceiveError> {
     let mut broken = Broken::new();
     let mut objects = None;
     let mut rest = rows;
+    let mut referred_to = None;
     for link in links.into_sorted().flatten() {
         let start = rest.partition_point(|row| row.id < link.id);
-        rest = rest.get(start..).unwrap_or_default();
+        let (passed, ahead) = rest.split_at_checked(start).unwrap_or((rest, &[]));
+        roots.extend(passed.iter().filter(|row| Some(row.id) != referred_to).map(|row| ObjectId::from(row.id)));
+        (rest, referred_to) = (ahead, Some(link.id));
         let there = match rest.first() {
             Some(row) if row.id == link.id => Some(row.kind),
             _ if connected.contains(&link) => Some(link.kind),
@@ -75,6 +82,7 @@ fn broken_links(
             }
         }
     }
+    roots.extend(rest.iter().filter(|row| Some(row.id) != referred_to).map(|row| ObjectId::from(row.id)));
     Ok(broken)
 }
 

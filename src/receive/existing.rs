@@ -40,9 +40,10 @@ pub fn check_existing(
     all.sort_unstable_by_key(|row| row.id);
     all.dedup_by_key(|row| row.id);
     let open = || ObjectStore::open(new);
-    let problems = connect(findings, &all, open, base, limits.findings_max)?;
+    let mut roots = Vec::new();
+    let problems = connect(findings, &all, open, base, limits.findings_max, &mut roots)?;
     let objects = u32::try_from(all.len()).unwrap_or(u32::MAX);
-    Ok(Received { objects, pack_bytes, problems: problems.list, more_problems: problems.more })
+    Ok(Received { objects, pack_bytes, problems: problems.list, more_problems: problems.more, roots })
 }
 
 fn check_loose(new: &Path, setting: Setting<'_>, all: &mut Vec<Row>) -> Result<(), ReceiveError> {

@@ -41,6 +41,8 @@ pub struct Received {
     pub problems: Vec<ObjectProblem>,
     /// How many there are beyond those.
     pub more_problems: usize,
+    /// Objects that no other one that came refers to: the new values of refs, bases of a thin pack, and strays.
+    pub roots: Vec<ObjectId>,
 }
 
 /// One object that must not be taken, and why.

@@ -37,12 +37,13 @@ pub fn unpack(
     let (objects, pack_bytes) = (table.entries.len() as u32, table.end + 20);
     if objects == 0 {
         fs::remove_file(&path).map_err(InternalFault::Quarantine)?;
-        return Ok(Received { objects, pack_bytes, problems: Vec::new(), more_problems: 0 });
+        return Ok(Received { objects, pack_bytes, ..Received::default() });
     }
     let (rows, checksum) = index(table, &file, base, setting)?;
     keep(quarantine, &path, &rows, &checksum).map_err(InternalFault::Quarantine)?;
-    let problems = connect(findings, &rows, || quarantine.store(), base, limits.findings_max)?;
-    Ok(Received { objects, pack_bytes, problems: problems.list, more_problems: problems.more })
+    let mut roots = Vec::new();
+    let problems = connect(findings, &rows, || quarantine.store(), base, limits.findings_max, &mut roots)?;
+    Ok(Received { objects, pack_bytes, problems: problems.list, more_problems: problems.more, roots })
 }
 
 /// Resolves the deltas, completes a thin pack, and returns all objects sorted by id with the pack's checksum.

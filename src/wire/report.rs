@@ -49,6 +49,8 @@ pub enum ReportError {
 pub fn encode(output: &mut (impl Write + ?Sized), version: Version, report: &Report) -> io::Result<()> {
     match &report.unpack {
         Ok(()) => pkt_line::write(output, b"unpack ok\n")?,
+        // Whatever the reason says, it is none.
+        Err(reason) if one_line(reason) == b"ok" => pkt_line::write(output, b"unpack failed\n")?,
         Err(reason) => write_line(output, &[b"unpack ", one_line(reason)])?,
     }
     for (name, status) in &report.refs {
@@ -191,6 +193,13 @@ mod tests {
         encode(&mut bytes, Version::V1, &Report { unpack: Err("bad pack".into()), refs }).expect("write");
         let text = bytes.to_str_lossy();
         assert_eq!(text, "0014unpack bad pack\n0014ok refs/heads/a\n0018ng refs/heads/b one\n0000");
+    }
+
+    #[test]
+    fn a_failure_is_never_written_as_ok() {
+        let mut bytes = Vec::new();
+        encode(&mut bytes, Version::V2, &Report { unpack: Err("ok\nmore".into()), refs: Vec::new() }).expect("write");
+        assert!(parse(&bytes[..]).expect("read").unpack.is_err());
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! Tests of the whole program: stock `git` and `ssh` against a running gate with a real upstream.
 
+mod attack;
 mod cases;
 mod crash;
+mod cves;
 mod drop_in;
 mod fetch;
 mod fixes;
 mod limits;
+mod messages;
 mod operate;
 mod push;
 mod raw;

@@ -3,8 +3,7 @@
 //! upload-pack gets a repository made for this one fetch: a HEAD and a `packed-refs` with the visible refs alone.
 //! With `transfer.hideRefs` on the mirror itself a ref that appears between our look and git's would be shown.
 //!
-//! In protocol v0 and v1 upload-pack takes a want only for a ref it has shown. In v2 it takes any object of the
-//! repository, so [`wants`] looks at what the client asks for on its way there.
+//! upload-pack takes from a client more than it has shown, so [`wants`] looks at what is asked for on its way there.
 
 mod wants;
 
@@ -14,7 +13,7 @@ use crate::model::{Limits, ObjectId, RefName};
 use crate::wire::pkt_line;
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::process::{ChildStdin, ChildStdout};
+use std::process::ChildStdout;
 use tempfile::TempDir;
 use wants::{Stop, Wants};
 
@@ -69,7 +68,7 @@ pub fn serve(
     let repository = snapshot(mirror, head.as_ref(), &refs).map_err(ServeError::Disk)?;
     let running = spawn(mirror, repository.path(), protocol, limits)?;
     let mut wants = Wants::new(mirror, refs, limits);
-    let end = converse(running, (protocol == FetchProtocol::V2).then_some(&mut wants), input, output);
+    let end = converse(running, &mut wants, input, output);
     if let Err(ServeError::NotVisible(id)) = end {
         // git's own words for an object it does not have: the answer must not tell which of the two it is.
         let refused = pkt_line::write(output, format!("ERR upload-pack: not our ref {id}").as_bytes())
@@ -112,7 +111,7 @@ fn spawn(mirror: &Mirror, dir: &Path, protocol: FetchProtocol, limits: &Limits) 
 /// Copies both ways until both sides have ended.
 fn converse(
     mut running: Running,
-    wants: Option<&mut Wants<'_>>,
+    wants: &mut Wants<'_>,
     input: &mut (dyn Read + Send),
     output: &mut (dyn Write + Send),
 ) -> Result<(), ServeError> {
@@ -120,10 +119,7 @@ fn converse(
     let kill = running.killer();
     let (asked, answered) = std::thread::scope(|scope| {
         let asking = scope.spawn(|| {
-            let asked = match wants {
-                Some(wants) => wants.copy(input, stdin),
-                None => copy_requests(input, stdin),
-            };
+            let asked = wants.copy(input, stdin);
             if asked.is_err() {
                 kill();
             }
@@ -148,17 +144,6 @@ fn converse(
 }
 
 const BUFFER_BYTES: usize = 64 * 1024;
-
-fn copy_requests(input: &mut (dyn Read + Send), mut stdin: ChildStdin) -> Result<(), Stop> {
-    let mut buffer = vec![0; BUFFER_BYTES];
-    loop {
-        let n = read_some(input, &mut buffer).map_err(Stop::Input)?;
-        let bytes = buffer.get(..n).unwrap_or_default();
-        if bytes.is_empty() || stdin.write_all(bytes).is_err() {
-            return Ok(());
-        }
-    }
-}
 
 fn copy_answers(mut stdout: ChildStdout, output: &mut (dyn Write + Send)) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER_BYTES];

@@ -1,4 +1,4 @@
-//! What a protocol v2 client may ask for by object id.
+//! What a client may ask for by object id.
 //!
 //! A want for a visible ref's tip passes at once. Any other (a partial clone that fetches what it left out, or a
 //! guess) passes unless the object is reachable only from refs this principal may not see: other branches, and tips
@@ -11,6 +11,7 @@ use crate::git::command::GitCommand;
 use crate::git::mirror::{Mirror, MirrorError, RefMap};
 use crate::model::{Limits, ObjectId};
 use crate::wire::pkt_line::{self, Packet, PacketError};
+use bstr::ByteSlice;
 use gix::objs::Kind;
 use std::collections::HashSet;
 use std::io::{self, Read, Write};
@@ -31,6 +32,10 @@ pub(super) struct Wants<'a> {
     tips: HashSet<ObjectId>,
     hidden: Option<Hidden>,
     limits: &'a Limits,
+    /// Where the client says its history ends, in this request.
+    shallow: Vec<ObjectId>,
+    /// Whether this request asks for all history.
+    is_unbounded: bool,
 }
 
 enum Hidden {
@@ -41,11 +46,13 @@ enum Hidden {
 
 /// The most that git may list of hidden objects: about five million.
 const LIST_BYTES_MAX: u64 = 200 * 1024 * 1024;
+/// The most ends of history one request may name.
+const SHALLOW_MAX: usize = 1_000_000;
 
 impl<'a> Wants<'a> {
     pub fn new(mirror: &'a Mirror, visible: RefMap, limits: &'a Limits) -> Self {
         let tips = visible.values().copied().collect();
-        Self { mirror, visible, tips, hidden: None, limits }
+        Self { mirror, visible, tips, hidden: None, limits, shallow: Vec::new(), is_unbounded: false }
     }
 
     /// Copies requests to upload-pack, packet by packet, up to a want that is refused.
@@ -67,20 +74,37 @@ impl<'a> Wants<'a> {
 
     /// Appends a packet to what goes on to upload-pack; `true` where a request ends.
     fn pass(&mut self, packet: Packet, request: &mut Vec<u8>) -> Result<bool, Stop> {
+        // upload-pack acts on what it has read at any packet that is no line.
+        if !matches!(packet, Packet::Data(_)) {
+            self.check_shallow()?;
+        }
         match packet {
-            Packet::Flush => request.extend_from_slice(b"0000"),
+            Packet::Flush => {
+                self.is_unbounded = false;
+                request.extend_from_slice(b"0000");
+            }
             Packet::Delimiter => request.extend_from_slice(b"0001"),
             Packet::ResponseEnd => request.extend_from_slice(b"0002"),
             Packet::Data(line) => {
                 self.check(&line)?;
                 pkt_line::write(request, &line).map_err(|_| Stop::Malformed)?;
-                return Ok(false);
+                // Protocol v0 and v1 end with this line and no flush.
+                return Ok(line.trim_end() == b"done");
             }
         }
         Ok(request.ends_with(b"0000"))
     }
 
     fn check(&mut self, line: &[u8]) -> Result<(), Stop> {
+        if let Some(hex) = line.strip_prefix(b"shallow ") {
+            let id = hex.get(..40).and_then(|hex| ObjectId::from_hex(hex).ok()).ok_or(Stop::Malformed)?;
+            self.shallow.push(id);
+            return if self.shallow.len() > SHALLOW_MAX { Err(Stop::Malformed) } else { Ok(()) };
+        }
+        if let Some(depth) = line.strip_prefix(b"deepen ") {
+            self.is_unbounded |= !is_bounded(depth);
+            return Ok(());
+        }
         if line.starts_with(b"want-ref ") {
             // Not offered; a ref's name would have to be checked instead.
             return Err(Stop::Malformed);
@@ -89,6 +113,29 @@ impl<'a> Wants<'a> {
         // git reads 40 digits and looks at nothing behind them.
         let id = hex.get(..40).and_then(|hex| ObjectId::from_hex(hex).ok()).ok_or(Stop::Malformed)?;
         if self.tips.contains(&id) { Ok(()) } else { self.check_reachable(id) }
+    }
+
+    /// Of a commit that is shown no more only a client that wants all history is told: others go on as they were.
+    fn check_shallow(&mut self) -> Result<(), Stop> {
+        let shallow = std::mem::take(&mut self.shallow);
+        if !self.is_unbounded {
+            return Ok(());
+        }
+        let objects = Objects::new(None, self.mirror.store());
+        let is_other = |id: &ObjectId| !self.tips.contains(id);
+        let mut there = Vec::new();
+        for id in shallow.into_iter().filter(is_other) {
+            match objects.header(&id) {
+                Ok(None) => {}
+                Ok(Some((Kind::Commit, _))) => there.push(id),
+                Ok(Some((Kind::Tree | Kind::Blob | Kind::Tag, _))) | Err(_) => return Err(Stop::NotVisible(id)),
+            }
+        }
+        let Some(first) = there.first().copied() else { return Ok(()) };
+        match self.rev_list(&there, &["-n", "1"]) {
+            Ok(output) if output.is_empty() => Ok(()),
+            Ok(_) | Err(_) => Err(Stop::NotVisible(first)),
+        }
     }
 
     fn check_reachable(&mut self, id: ObjectId) -> Result<(), Stop> {
@@ -146,9 +193,31 @@ impl<'a> Wants<'a> {
     }
 }
 
+/// Whether git surely takes it for a number of commits, and not for its word for all history, 0x7fffffff: it reads
+/// any base, and cuts what is too large.
+fn is_bounded(depth: &[u8]) -> bool {
+    let depth = depth.trim_end();
+    (1..=9).contains(&depth.len()) && depth.iter().all(u8::is_ascii_digit)
+}
+
 /// `false` if upload-pack has ended: its status tells why.
 fn send(stdin: &mut ChildStdin, request: &mut Vec<u8>) -> bool {
     let sent = stdin.write_all(request).and_then(|()| stdin.flush()).is_ok();
     request.clear();
     sent
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_plain_small_number_is_a_bound() {
+        for (depth, expected) in [("1", true), ("999999999\n", true), ("2147483647", false), ("0x7fffffff", false)] {
+            assert_eq!(is_bounded(depth.as_bytes()), expected, "{depth}");
+        }
+        for depth in ["", " 1", "+1", "-1", "017777777777", "6442450943"] {
+            assert!(!is_bounded(depth.as_bytes()), "{depth}");
+        }
+    }
 }
