@@ -159,11 +159,12 @@ fn doctor_reaches_a_local_upstream_and_says_what_is_wrong() {
     for what in ["policy", "git", "clock", "upstream app", "address 127.0.0.1:0"] {
         assert_eq!(found(what), Some("ok".into()), "{what}\n{}", text(&output));
     }
-    assert_eq!(found("data directory"), Some("warn".into()));
+    assert_eq!(found("data directory"), Some("ok".into()), "init made it, and nobody else may enter");
     fs::remove_dir_all(upstream).expect("removed");
     let output = doctor();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     assert!(text(&output).contains(r#""check":"upstream app""#));
+    assert!(!output.stderr.is_empty(), "what git said of it");
 }
 
 #[test]

@@ -66,7 +66,7 @@ const ONLY: [(&str, &[&str]); 22] = [
     ("gix::", &["git/", "inspect/", "model/", "receive/", "wire/"]),
     ("gix_pack::", &["git/", "receive/"]),
     ("serde::", &["record/", "receive/message.rs"]),
-    ("nix::", &["git/"]),
+    ("nix::", &["git/", "cli/doctor/files.rs"]),
     ("tokio::", &["server/", "observe/", "cli/"]),
     ("tracing::", &["cli/", "forward/", "gate/", "git/", "observe/", "server/"]),
     // Only the policy makes an approval.
