@@ -219,7 +219,7 @@ fn cve_2017_8386_2022_39260_2012_4506_and_2013_4490_exec_lines() {
     let long = format!("git-receive-pack '{}'", "a".repeat(20_000));
     assert!(!exec(&world, &long).0);
     assert!(!ran.exists());
-    assert!(exec(&world, "git-receive-pack 'app'").0 && exec(&world, "whoami").0);
+    assert!(exec(&world, "whoami").0);
     assert!(!world.log().contains("panicked"));
 }
 

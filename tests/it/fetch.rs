@@ -124,10 +124,10 @@ fn an_unknown_and_a_forbidden_repository_are_the_same() {
         let (forbidden, unknown) = (ask("claude-1", service, "other"), ask("claude-1", service, "seven"));
         assert_eq!(forbidden, unknown);
         assert_eq!(forbidden.0, Some(128));
-        assert_eq!(
-            ask("claude-2", service, "other").0,
-            if service == "git-receive-pack" { Some(0) } else { ask("claude-2", service, "app").0 }
-        );
+        // Whose it is sees refs; that the client then hangs up is an error to both services.
+        let (status, stdout, _) = ask("claude-2", service, "other");
+        assert_eq!(status, ask("claude-2", service, "app").0);
+        assert!(stdout.contains("refs/heads/main"), "{stdout}");
     }
 }
 

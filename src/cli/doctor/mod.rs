@@ -206,7 +206,9 @@ fn upstream(name: &str, upstream: &Upstream, limits: &Limits, is_lost: bool) -> 
     match probe::check_upstream(upstream, limits) {
         Ok(1) => Check::ok(what, "answers, 1 ref"),
         Ok(refs) => Check::ok(what, format!("answers, {refs} refs")),
-        Err(why) => Check::fail(what, why, "check the address, the network and the credential; what git said stands above"),
+        Err(why) => {
+            Check::fail(what, why, "check the address, the network and the credential; what git said stands above")
+        }
     }
 }
 
