@@ -27,7 +27,8 @@ fn consistent(world: &World) {
         assert!(recorded, "{name} moved without a decision");
     }
     for ((push, name), new) in &accepted {
-        let outcomes: Vec<_> = of("outcome").filter(|outcome| outcome["push"].to_string() == *push).collect();
+        let is_its_own = |outcome: &&serde_json::Value| format!("{}", outcome["push"]) == *push;
+        let outcomes: Vec<_> = of("outcome").filter(is_its_own).collect();
         assert_eq!(outcomes.len(), 1, "{push} has one outcome: {records:?}");
         match outcomes[0]["refs"][0]["result"].as_str() {
             Some("forwarded") => assert_eq!(refs.get(name), Some(new), "{push} has landed"),

@@ -40,6 +40,7 @@ pub fn data_directory(path: &Path, pack_bytes_max: u64) -> Vec<Check> {
 }
 
 /// A push needs its pack and as much again to index and to keep it.
+#[allow(clippy::useless_conversion, reason = "the system's types have 32 bits on some machines")]
 fn free_space(path: &Path, pack_bytes_max: u64) -> Check {
     let what = "free space";
     let fix = "make room, or move `data` to a larger disk";
