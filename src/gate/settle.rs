@@ -4,27 +4,43 @@ use crate::forward::{self, Settled};
 use crate::gate::Gate;
 use crate::record::{DecisionEntry, EventEntry, Holds, OutcomeEntry, RefOutcome, RefResult, UpdateEntry};
 use jiff::Timestamp;
+use std::collections::HashSet;
+
+/// Whether an upstream said what its refs hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Answered,
+    InVain,
+}
 
 impl Gate {
     /// Settles everything that is waiting. What cannot be settled because the upstream cannot be asked stays waiting.
     pub fn settle_all(&self) {
         match self.store.unsettled() {
-            Ok(waiting) => waiting.iter().for_each(|entry| self.settle(entry)),
+            Ok(waiting) => {
+                // One that cannot be asked now is not asked again for each of its pushes: the gate is to start.
+                let mut silent = HashSet::new();
+                for entry in waiting {
+                    if !silent.contains(&entry.repo) && self.settle(&entry) == Asked::InVain {
+                        silent.insert(entry.repo);
+                    }
+                }
+            }
             Err(error) => tracing::error!(%error, "pushes under way at the last stop cannot be read"),
         }
     }
 
-    fn settle(&self, entry: &DecisionEntry) {
+    fn settle(&self, entry: &DecisionEntry) -> Asked {
         let Some(target) = self.targets.get(&entry.repo) else {
             tracing::warn!(push.id = %entry.push, repo = %entry.repo, "a push cannot be settled: its repository is not set up");
-            return;
+            return Asked::InVain;
         };
         let updates: Vec<_> = entry.updates.iter().map(UpdateEntry::to_update).collect();
         let settled = match forward::settle(&target.upstream, &updates, &self.config.limits) {
             Ok(settled) => settled,
             Err(error) => {
                 tracing::error!(push.id = %entry.push, %error, "a push cannot be settled: the upstream cannot be asked");
-                return;
+                return Asked::InVain;
             }
         };
         let refs = entry.updates.iter().zip(&settled).map(|(update, settled)| outcome(update, *settled)).collect();
@@ -38,6 +54,7 @@ impl Gate {
             }
             Err(error) => tracing::error!(push.id = %entry.push, %error, "a settled push cannot be recorded"),
         }
+        Asked::Answered
     }
 }
 

@@ -40,6 +40,7 @@ pub fn data_directory(path: &Path, pack_bytes_max: u64) -> Vec<Check> {
 }
 
 /// A push needs its pack and as much again to index and to keep it.
+#[allow(clippy::useless_conversion, reason = "the system's types have 32 bits on some machines")]
 fn free_space(path: &Path, pack_bytes_max: u64) -> Check {
     let what = "free space";
     let fix = "make room, or move `data` to a larger disk";
@@ -57,8 +58,12 @@ fn free_space(path: &Path, pack_bytes_max: u64) -> Check {
 
 pub fn private_key(name: &str, path: &Path) -> Check {
     let what = format!("identity of {name}");
-    let check = secret(what.clone(), path);
+    let mut check = secret(what.clone(), path);
     if check.state == super::State::Fail {
+        if !path.exists() {
+            let shown = path.display();
+            check.fix = format!("ssh-keygen -t ed25519 -N '' -f {shown}, and let {shown}.pub push there");
+        }
         return check;
     }
     // Other formats than OpenSSH's own are left to ssh.

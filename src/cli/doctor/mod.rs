@@ -5,8 +5,9 @@ mod known_hosts;
 mod probe;
 
 use super::{DONE, DoctorArgs, load, negative, print};
-use crate::config::{Config, Token, Upstream};
+use crate::config::{Config, LogFormat, Token, Upstream};
 use crate::model::Limits;
+use crate::observe;
 use crate::policy::Policy;
 use crate::store::Store;
 use jiff::Timestamp;
@@ -69,6 +70,10 @@ pub fn run(path: &Path, args: &DoctorArgs) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
+    // What git and ssh say of an upstream that is not reached is what the operator needs to see.
+    if let Err(error) = observe::start_log(LogFormat::Text, "refgate::git::command=debug") {
+        return super::cannot(error);
+    }
     let checks = examine(&config);
     print(&if args.json { as_json(&checks) } else { as_text(&checks) });
     if checks.iter().any(|check| check.state == State::Fail) { negative() } else { DONE }
@@ -201,7 +206,9 @@ fn upstream(name: &str, upstream: &Upstream, limits: &Limits, is_lost: bool) -> 
     match probe::check_upstream(upstream, limits) {
         Ok(1) => Check::ok(what, "answers, 1 ref"),
         Ok(refs) => Check::ok(what, format!("answers, {refs} refs")),
-        Err(why) => Check::fail(what, why, "check the address, the network, and what the credential may do there"),
+        Err(why) => {
+            Check::fail(what, why, "check the address, the network and the credential; what git said stands above")
+        }
     }
 }
 
