@@ -109,6 +109,10 @@ class World:
         return target
 
     def start_sshd(self):
+        """As root, BENCH_USER names another user to log in as: root's shell may read long start-up files."""
+        self.user = os.environ.get("BENCH_USER") if os.geteuid() == 0 else None
+        if self.user:
+            run(["chown", "-R", self.user, *(str(p) for p in pathlib.Path(self.dir).glob("*.git"))])
         self.ssh_port, config = free_port(), self.path("sshd_config")
         keys = [open(self.path(name + ".pub")).read() for name in self.agents]
         open(self.path("authorized_keys"), "w").write("".join(keys))
@@ -147,7 +151,7 @@ class World:
         self.gate_port = int(line.rsplit(":", 1)[1])
 
     def sshd_url(self, path):
-        return f"ssh://{pwd.getpwuid(os.geteuid()).pw_name}@127.0.0.1:{self.ssh_port}{path}"
+        return f"ssh://{self.user or pwd.getpwuid(os.geteuid()).pw_name}@127.0.0.1:{self.ssh_port}{path}"
 
     def gate_url(self, name):
         return f"ssh://refgate@127.0.0.1:{self.gate_port}/{name}"
@@ -158,6 +162,13 @@ class World:
                        "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "ControlPath=none"):
             options += ["-o", option]
         return dict(self.env, GIT_SSH_COMMAND=" ".join(["ssh"] + options))
+
+    def login(self):
+        """Seconds of a login at sshd that runs nothing: what of a push is not git's."""
+        user, start = self.user or pwd.getpwuid(os.geteuid()).pw_name, time.perf_counter()
+        ssh = self.client_env("bench-1")["GIT_SSH_COMMAND"].split(" ")
+        run([*ssh, "-p", str(self.ssh_port), f"{user}@127.0.0.1", "true"])
+        return time.perf_counter() - start
 
     def push(self, clone, url, refspec, agent="bench-1"):
         """Seconds of one push. It must succeed."""
@@ -234,11 +245,12 @@ def cpu(pid):
 
 
 class Peak(threading.Thread):
-    """Watches the largest RSS of a process and, apart, of any one process it started, by looking now and then."""
+    """Watches the largest RSS of a process, how much of it was its own (anonymous: not a mapped file), and the largest
+    RSS of any one process it started, by looking now and then."""
 
     def __init__(self, pid):
         super().__init__(daemon=True)
-        self.pid, self.own, self.child, self.done = pid, 0, 0, threading.Event()
+        self.pid, self.own, self.anonymous, self.child, self.done = pid, 0, 0, 0, threading.Event()
 
     def run(self):
         while not self.done.wait(0.05):
@@ -249,6 +261,7 @@ class Peak(threading.Thread):
                     continue
                 if pid == self.pid:
                     self.own = max(self.own, rss)
+                    self.anonymous = max(self.anonymous, status(pid, "RssAnon"))
                 else:
                     self.child = max(self.child, rss)
 

@@ -4,14 +4,18 @@
 use crate::support::*;
 use std::os::unix::fs::PermissionsExt;
 
-/// Pushes from `client` straight to the upstream's directory, with refgate as its receive-pack.
-fn push(world: &World, client: &Client<'_>, principal: &str, args: &[&str]) -> Pushed {
-    let program = format!(
+fn receive_pack(world: &World, principal: &str) -> String {
+    format!(
         "--receive-pack={} receive-pack --as {principal} --policy {} --data {}",
         env!("CARGO_BIN_EXE_refgate"),
         world.path().join("policy.toml").display(),
         world.path().join("own-data").display()
-    );
+    )
+}
+
+/// Pushes from `client` straight to the upstream's directory, with refgate as its receive-pack.
+fn push(world: &World, client: &Client<'_>, principal: &str, args: &[&str]) -> Pushed {
+    let program = receive_pack(world, principal);
     let upstream = world.upstream.display().to_string();
     let output = client.command(&client.dir).args(["push", &program, &upstream]).args(args).output().expect("git");
     Pushed { ok: output.status.success(), stderr: text(&output.stderr) }
@@ -51,6 +55,31 @@ fn receive_pack_relays_what_the_repositorys_own_hooks_say() {
     let pushed = push(&world, &client, "claude-1", &["HEAD:refs/heads/agent/claude-1/x"]);
     assert!(!pushed.ok && pushed.stderr.contains("hook says refs/heads/agent/claude-1/x"), "{}", pushed.stderr);
     assert!(pushed.stderr.contains("hook declined"), "{}", pushed.stderr);
+}
+
+#[test]
+fn receive_pack_is_as_quiet_as_git_and_keeps_the_callers_environment() {
+    let world = World::new("");
+    let client = world.clone_as("claude-1");
+    let hook = world.upstream.join("hooks/update");
+    write(&hook, "#!/bin/sh\ntest \"$FROM_CALLER\" = yes && test \"$HOME\" != /nonexistent\n");
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).expect("chmod");
+    client.commit(&[("src/a.rs", "1\n")], "fine");
+    let branch = "HEAD:refs/heads/agent/claude-1/x";
+    let refused = push(&world, &client, "claude-1", &[branch]);
+    assert!(!refused.ok && refused.stderr.contains("hook declined"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("refgate:"), "git and the hook have said all: {}", refused.stderr);
+
+    let mut command = client.command(&client.dir);
+    command.env("FROM_CALLER", "yes");
+    let program = receive_pack(&world, "claude-1");
+    let output = command.args(["push", &program, &world.upstream.display().to_string(), branch]).output().expect("git");
+    let stderr = text(&output.stderr);
+    assert!(output.status.success() && !stderr.contains("refgate:") && !stderr.contains("remote:"), "{stderr}");
+
+    world.git(&world.upstream, &["config", "receive.advertiseAtomic", "false"]);
+    let atomic = push(&world, &client, "claude-1", &["--atomic", "HEAD:refs/heads/agent/claude-1/y"]);
+    assert!(!atomic.ok && atomic.stderr.contains("atomic"), "{}", atomic.stderr);
 }
 
 /// Installs the shim and returns the upstream's path for plain git pushes.
