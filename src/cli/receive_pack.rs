@@ -96,7 +96,7 @@ impl Opened {
 
     pub fn push(&self) -> Push<'_> {
         let Self { id, target, session, policy, store, limits, metrics } = self;
-        Push { id: *id, target, session, policy, store, limits, metrics, begun: Instant::now() }
+        Push { id: *id, target, session, policy, store, limits, metrics, begun: Instant::now(), lock: None }
     }
 }
 

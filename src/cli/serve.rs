@@ -6,6 +6,7 @@ use crate::policy::Policy;
 use crate::record::EventEntry;
 use crate::{observe, server};
 use jiff::Timestamp;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ fn start(path: &Path) -> Result<(), Failure> {
     let config = Config::load(path)?;
     observe::start_log(config.log, observe::LOG_DEFAULT)?;
     let policy = read_policy(&config.policy)?;
-    std::fs::create_dir_all(&config.data)?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.data)?;
     let host_key = server::load_or_create_host_key(&config.data.join("host_key"))?;
     write_public_key(&config.data.join("host_key.pub"), &host_key.public_key().to_openssh()?)?;
     let gate = Arc::new(Gate::open(config, policy)?);
@@ -67,6 +68,7 @@ async fn serve(gate: Arc<Gate>, host_key: russh::keys::PrivateKey) -> Result<(),
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(stop_on_signal(shutdown.clone())?);
     tasks.spawn(follow_policy(Arc::clone(&gate), shutdown.clone())?);
+    tasks.spawn(settle_the_rest(Arc::clone(&gate), shutdown.clone()));
     if let Some(address) = gate.config.metrics_listen {
         let listener =
             TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))?;
@@ -90,6 +92,23 @@ fn stop_on_signal(shutdown: CancellationToken) -> std::io::Result<impl Future<Ou
         tracing::info!("stopping: pushes under way are let finish");
         shutdown.cancel();
     })
+}
+
+/// Settles what could not be settled at the start, ever less often, until nothing is left.
+async fn settle_the_rest(gate: Arc<Gate>, shutdown: CancellationToken) {
+    const PAUSE_MAX: Duration = Duration::from_secs(60);
+    let mut pause = Duration::from_millis(250);
+    loop {
+        let again = Arc::clone(&gate);
+        match tokio::task::spawn_blocking(move || again.settle_all()).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => pause = PAUSE_MAX.min(pause * 2),
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
 }
 
 /// Swaps the policy on SIGHUP and when the file changes. One that does not compile is refused; the old one stays.

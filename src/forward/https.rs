@@ -10,6 +10,7 @@ use crate::git::upstream::Reached;
 use crate::model::{Limits, RefName, RefUpdate};
 use bstr::{BString, ByteSlice};
 use std::ffi::OsString;
+use std::fs::File;
 use std::os::unix::ffi::OsStringExt;
 
 /// Output of one line for each ref, of bounded length.
@@ -20,9 +21,12 @@ pub(super) fn push(
     updates: &[RefUpdate],
     source: Source<'_>,
     push_options: &[BString],
-    limits: &Limits,
+    (limits, lock): (&Limits, Option<&File>),
 ) -> Result<Told, ForwardError> {
     let mut command = GitCommand::git("push")?;
+    if let Some(lock) = lock {
+        command.share_lock(lock)?;
+    }
     let reached = Reached::by(&mut command, upstream)?;
     use_objects(&mut command, source);
     command.setting("push.gpgSign", "false").setting("push.negotiate", "false");

@@ -21,6 +21,7 @@ use crate::policy::Approval;
 use crate::wire::report::Options;
 use bstr::BString;
 use receive_pack::ReceivePack;
+use std::fs::File;
 use std::path::Path;
 
 pub use settle::{Settled, settle};
@@ -94,17 +95,22 @@ pub struct Source<'a> {
 pub struct Connection<'a> {
     upstream: &'a Upstream,
     limits: &'a Limits,
+    /// Shared with the processes that work on the upstream.
+    lock: Option<&'a File>,
     refs: Vec<(RefName, ObjectId)>,
     receive_pack: Option<ReceivePack>,
 }
 
 impl<'a> Connection<'a> {
     /// Connects and reads what the upstream's refs hold now.
-    pub fn open(upstream: &'a Upstream, limits: &'a Limits) -> Result<Self, ForwardError> {
-        let mut connection = Self { upstream, limits, refs: Vec::new(), receive_pack: None };
+    ///
+    /// A `lock` is held by every process that may move the upstream's refs, as long as it lives: after a crash it tells
+    /// whether a push is still under way there.
+    pub fn open(upstream: &'a Upstream, limits: &'a Limits, lock: Option<&'a File>) -> Result<Self, ForwardError> {
+        let mut connection = Self { upstream, limits, lock, refs: Vec::new(), receive_pack: None };
         match upstream {
             Upstream::Local { .. } | Upstream::Own { .. } | Upstream::Ssh { .. } => {
-                let mut receive_pack = ReceivePack::open(upstream, limits)?;
+                let mut receive_pack = ReceivePack::open(upstream, limits, lock)?;
                 connection.refs = receive_pack.take_refs();
                 connection.receive_pack = Some(receive_pack);
             }
@@ -143,17 +149,20 @@ impl<'a> Connection<'a> {
         push_options: &[BString],
         relay: &mut dyn FnMut(&[u8]),
     ) -> Result<Vec<RefOutcome>, ForwardError> {
-        let (upstream, limits) = (self.upstream, self.limits);
+        let (upstream, limits, lock) = (self.upstream, self.limits, self.lock);
         let Some(receive_pack) = self.receive_pack else {
-            let told = https::push(upstream, updates, source, push_options, limits)?;
+            let told = https::push(upstream, updates, source, push_options, (limits, lock))?;
             return Ok(settle::complete(upstream, updates, told, limits));
         };
         let first = pack::first(updates, source, &self.refs)?;
         // The upstream may have hung up while the push was judged.
-        let receive_pack = if receive_pack.is_alive() { receive_pack } else { ReceivePack::open(upstream, limits)? };
+        let receive_pack = match receive_pack.is_alive() {
+            true => receive_pack,
+            false => ReceivePack::open(upstream, limits, lock)?,
+        };
         let mut told = receive_pack.push(updates, first.as_ref(), push_options, limits, relay)?;
         if told.lacks_objects() && source.pack.is_some() {
-            let again = ReceivePack::open(upstream, limits)?;
+            let again = ReceivePack::open(upstream, limits, lock)?;
             let pack = pack::make(updates, source, again.refs())?;
             told = again.push(updates, Some(&pack), push_options, limits, relay)?;
         }

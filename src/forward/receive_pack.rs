@@ -13,6 +13,7 @@ use crate::wire::report::{self, Report, Status};
 use crate::wire::sideband::{self, Band};
 use crate::wire::{command, pkt_line};
 use bstr::BString;
+use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{ChildStdin, ChildStdout};
@@ -34,8 +35,12 @@ const REFS_MAX: usize = 1_000_000;
 const REPORT_BYTES_MAX: usize = 100 * 1024 * 1024;
 
 impl ReceivePack {
-    pub fn open(upstream: &Upstream, limits: &Limits) -> Result<Self, ForwardError> {
-        let mut running = start(upstream)?.spawn(REFS_TIME_MAX.min(limits.forward_time_max))?;
+    pub fn open(upstream: &Upstream, limits: &Limits, lock: Option<&File>) -> Result<Self, ForwardError> {
+        let mut command = start(upstream)?;
+        if let Some(lock) = lock {
+            command.share_lock(lock)?;
+        }
+        let mut running = command.spawn(REFS_TIME_MAX.min(limits.forward_time_max))?;
         let (stdin, stdout) = running.pipes()?;
         let mut stdout = BufReader::with_capacity(64 * 1024, stdout);
         let mut heard = Heard { input: &mut stdout, start: Vec::new() };

@@ -45,7 +45,7 @@ fn current(
     let refs = match upstream {
         Upstream::Https { .. } => upstream::ls_remote(upstream, limits)?.refs,
         Upstream::Local { .. } | Upstream::Own { .. } | Upstream::Ssh { .. } => {
-            super::receive_pack::ReceivePack::open(upstream, limits)?.take_refs()
+            super::receive_pack::ReceivePack::open(upstream, limits, None)?.take_refs()
         }
     };
     let named = |name: &RefName| updates.iter().any(|update| update.name == *name);

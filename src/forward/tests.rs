@@ -79,7 +79,7 @@ impl World {
     /// Pushes as the gate does: with the agent's objects of `new` in a quarantine.
     fn push(&self, transport: Transport, mirror: &Mirror, updates: &[RefUpdate]) -> Vec<Outcome> {
         let upstream = self.upstream(transport);
-        let connection = Connection::open(&upstream, &self.limits).expect("opens");
+        let connection = Connection::open(&upstream, &self.limits, None).expect("opens");
         self.push_on(connection, mirror, updates)
     }
 
@@ -191,7 +191,7 @@ fn a_stale_ref_stops_the_whole_push() {
         let both = [update(MAIN, None, Some(&a)), update("refs/heads/x", None, Some(&a))];
         assert!(is_ok(&world.push(transport, &mirror, &both)));
         let upstream = world.upstream(transport);
-        let connection = Connection::open(&upstream, &world.limits).expect("opens");
+        let connection = Connection::open(&upstream, &world.limits, None).expect("opens");
         assert_eq!(connection.refs().len(), 2);
         // Someone else moves main while the push is judged.
         assert!(is_ok(&world.push(transport, &mirror, &[update(MAIN, Some(&a), Some(&c))])));
@@ -217,7 +217,7 @@ fn a_hook_of_the_upstream_has_its_say() {
         let (repo, mirror) = world.fresh(transport);
         hook(&repo, "pre-receive", "printf 'not \\033[31mtoday\\n' >&2; exit 1");
         let upstream = world.upstream(transport);
-        let connection = Connection::open(&upstream, &world.limits).expect("opens");
+        let connection = Connection::open(&upstream, &world.limits, None).expect("opens");
         let updates = [update(MAIN, None, Some(&a))];
         let quarantine = Quarantine::new(&world.agent, &updates, &[]);
         let mut heard = Vec::new();
@@ -243,7 +243,7 @@ fn a_push_without_a_pack_sends_what_the_upstream_lacks() {
         let upstream = world.upstream(transport);
         assert!(is_ok(&world.push(transport, &mirror, &[update(MAIN, None, Some(&b))])));
         let push = |updates: &[RefUpdate], source: Source<'_>| {
-            let connection = Connection::open(&upstream, &world.limits).expect("opens");
+            let connection = Connection::open(&upstream, &world.limits, None).expect("opens");
             connection.push_updates(updates, source, &[], &mut |_| {}).expect("sent")
         };
         // The upstream has the tip already; over http git looks into the mirror for it.
@@ -332,7 +332,7 @@ fn a_wrong_key_host_key_token_or_place_is_unreachable() {
     }
     let no_place = Upstream::Local { path: world.dir.path().join("none.git") };
     for upstream in [wrong_key, wrong_host, wrong_path, wrong_token, no_place] {
-        let opened = Connection::open(&upstream, &world.limits).map(|_| ());
+        let opened = Connection::open(&upstream, &world.limits, None).map(|_| ());
         let unreachable = matches!(opened, Err(ForwardError::Upstream(UpstreamError::Unreachable(_))));
         assert!(unreachable, "{upstream:?} {opened:?}");
     }
@@ -347,7 +347,7 @@ fn a_sha256_upstream_is_named_as_such() {
         git(&repo, &["init", "-q", "--bare", "--object-format=sha256", "-b", "main", "."]);
         let c = commit(&repo, None, "f", "a");
         git(&repo, &["update-ref", MAIN, &c]);
-        let opened = Connection::open(&world.upstream(transport), &world.limits).map(|_| ());
+        let opened = Connection::open(&world.upstream(transport), &world.limits, None).map(|_| ());
         let named = matches!(opened, Err(ForwardError::Upstream(UpstreamError::ObjectFormat)));
         assert!(named, "{transport:?} {opened:?}");
     }
@@ -387,7 +387,7 @@ fn push_options_go_where_they_are_taken() {
         let updates = [update(MAIN, None, Some(&a))];
         let quarantine = Quarantine::new(&world.agent, &updates, &[]);
         for (options, lands) in [(vec!["other".into()], false), (vec!["a=b c".into()], true)] {
-            let connection = Connection::open(&upstream, &world.limits).expect("opens");
+            let connection = Connection::open(&upstream, &world.limits, None).expect("opens");
             let objects = mirror.objects_dir();
             let source = quarantine.source(&mirror, &objects);
             let outcomes = connection.push_updates(&updates, source, &options, &mut |_| {}).expect("sent");

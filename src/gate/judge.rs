@@ -11,6 +11,7 @@ use crate::store::{Store, Turn};
 use bstr::ByteSlice;
 use jiff::Timestamp;
 use std::collections::HashMap;
+use std::fs::File;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -25,6 +26,8 @@ pub struct Push<'a> {
     pub limits: &'a Limits,
     pub metrics: &'a Metrics,
     pub begun: Instant,
+    /// Shared with the processes that may move the upstream's refs for this push.
+    pub lock: Option<&'a File>,
 }
 
 /// The refs of the upstream at one moment.

@@ -9,6 +9,7 @@ mod push;
 mod records;
 mod settle;
 mod target;
+mod under_way;
 mod upkeep;
 mod watch;
 
@@ -32,6 +33,7 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
+use under_way::UnderWay;
 use upkeep::Upkeep;
 
 /// Everything a running gate has.
@@ -91,6 +93,7 @@ impl Gate {
             Self { upkeep, policy: RwLock::new(Arc::new(policy)), store, metrics: Arc::default(), targets, config };
         gate.note(EventEntry::new("start", Timestamp::now()).detail("policy", gate.policy().digest()));
         gate.settle_all();
+        gate.targets.values().for_each(|target| under_way::sweep(&target.locks()));
         Ok(gate)
     }
 
@@ -130,8 +133,18 @@ impl Gate {
         let Some(target) = self.targets.get(repo) else { return refuse(output, "no such repository") };
         let policy = self.policy();
         let (store, limits) = (&self.store, &self.config.limits);
+        let id = PushId::generate();
+        let under_way = match UnderWay::begin(&target.locks(), id) {
+            Ok(under_way) => under_way,
+            Err(error) => {
+                tracing::error!(%repo, %error, "a push cannot begin");
+                return refuse(output, "internal error; try again later");
+            }
+        };
+        let lock = Some(&under_way.file);
         let push = Push {
-            id: PushId::generate(),
+            lock,
+            id,
             target,
             session,
             policy: &policy,
@@ -191,6 +204,8 @@ fn open_target(config: &Config, name: &RepoName, repo: &Repo) -> Result<Target, 
     let directory = |error| OpenError::Directory(incoming.clone(), error);
     std::fs::create_dir_all(&incoming).map_err(directory)?;
     Quarantine::sweep(&incoming).map_err(directory)?;
+    let locks = dir.join("locks");
+    std::fs::create_dir_all(&locks).map_err(|error| OpenError::Directory(locks.clone(), error))?;
     let trusted = match &repo.trusted {
         None => None,
         Some(list) => Some(PatternList::of_refs(list).map_err(|why| OpenError::Trusted(name.clone(), why))?),

@@ -149,7 +149,7 @@ impl Push<'_> {
     /// Asks the upstream for its refs and brings the mirror in step.
     fn snapshot(&self) -> Result<Snapshot<'_>, Fault> {
         let failed = |error: ForwardError| Fault::Upstream(error.into());
-        let connection = Connection::open(&self.target.upstream, self.limits).map_err(failed)?;
+        let connection = Connection::open(&self.target.upstream, self.limits, self.lock).map_err(failed)?;
         let refs = connection.refs().to_vec();
         self.target.sync(&refs, self.limits)?;
         Ok(Snapshot { connection, refs, taken: Instant::now() })

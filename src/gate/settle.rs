@@ -1,7 +1,7 @@
 //! After a crash: pushes that were accepted and have no outcome are settled by what the upstream's refs hold now.
 
 use crate::forward::{self, Settled};
-use crate::gate::Gate;
+use crate::gate::{Gate, under_way};
 use crate::record::{DecisionEntry, EventEntry, Holds, OutcomeEntry, RefOutcome, RefResult, UpdateEntry};
 use jiff::Timestamp;
 use std::collections::HashSet;
@@ -10,24 +10,33 @@ use std::collections::HashSet;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
     Answered,
+    /// It said so, but somebody is still at work on it.
+    TooEarly,
     InVain,
 }
 
 impl Gate {
-    /// Settles everything that is waiting. What cannot be settled because the upstream cannot be asked stays waiting.
-    pub fn settle_all(&self) {
-        match self.store.unsettled() {
-            Ok(waiting) => {
-                // One that cannot be asked now is not asked again for each of its pushes: the gate is to start.
-                let mut silent = HashSet::new();
-                for entry in waiting {
-                    if !silent.contains(&entry.repo) && self.settle(&entry) == Asked::InVain {
-                        silent.insert(entry.repo);
-                    }
-                }
+    /// Settles everything that is waiting, and says how many pushes stay waiting: those whose upstream cannot be asked,
+    /// and those that a process of an earlier gate is still forwarding.
+    pub fn settle_all(&self) -> usize {
+        let waiting = match self.store.unsettled() {
+            Ok(waiting) => waiting,
+            Err(error) => {
+                tracing::error!(%error, "pushes under way at the last stop cannot be read");
+                return 0;
             }
-            Err(error) => tracing::error!(%error, "pushes under way at the last stop cannot be read"),
+        };
+        // One that cannot be asked now is not asked again for each of its pushes: the gate is to start.
+        let mut silent = HashSet::new();
+        let mut left = 0;
+        for entry in waiting {
+            let asked = if silent.contains(&entry.repo) { Asked::InVain } else { self.settle(&entry) };
+            left += usize::from(asked != Asked::Answered);
+            if asked == Asked::InVain {
+                silent.insert(entry.repo);
+            }
         }
+        left
     }
 
     fn settle(&self, entry: &DecisionEntry) -> Asked {
@@ -35,6 +44,8 @@ impl Gate {
             tracing::warn!(push.id = %entry.push, repo = %entry.repo, "a push cannot be settled: its repository is not set up");
             return Asked::InVain;
         };
+        // Looked at before the refs are: who ends in between has moved them by then.
+        let is_at_work = under_way::is_at_work(&target.locks(), entry.push);
         let updates: Vec<_> = entry.updates.iter().map(UpdateEntry::to_update).collect();
         let settled = match forward::settle(&target.upstream, &updates, &self.config.limits) {
             Ok(settled) => settled,
@@ -43,11 +54,18 @@ impl Gate {
                 return Asked::InVain;
             }
         };
+        let has_landed = settled.iter().all(|settled| *settled == Settled::Landed);
+        let is_recent =
+            Timestamp::now().duration_since(entry.time).unsigned_abs() < self.config.limits.forward_time_max;
+        if !has_landed && is_recent && is_at_work {
+            return Asked::TooEarly;
+        }
         let refs = entry.updates.iter().zip(&settled).map(|(update, settled)| outcome(update, *settled)).collect();
         let (push, repo, principal) = (entry.push, entry.repo.clone(), entry.principal.clone());
         let outcome = OutcomeEntry { push, time: Timestamp::now(), repo, principal, refs };
         match self.store.settled(&outcome) {
             Ok(_) => {
+                under_way::forget(&target.locks(), entry.push);
                 tracing::info!(push.id = %entry.push, "settled a push that was under way at the last stop");
                 let event = EventEntry { push: Some(push), ..EventEntry::new("settled-at-restart", Timestamp::now()) };
                 self.note(event);

@@ -68,6 +68,12 @@ impl Target {
         }
     }
 
+    /// Where the locks of pushes under way are.
+    #[must_use]
+    pub fn locks(&self) -> PathBuf {
+        self.incoming.with_file_name("locks")
+    }
+
     /// Brings the mirror to what the upstream has just said it holds.
     pub fn sync(&self, refs: &[(RefName, ObjectId)], limits: &Limits) -> Result<(), MirrorError> {
         match &self.base {

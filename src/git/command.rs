@@ -8,6 +8,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -81,13 +82,15 @@ pub struct GitCommand {
 }
 
 /// Where what a process says on stderr goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum Stderr {
     /// Its start is kept for the debug log.
     Kept,
     /// A pipe that a process in the background keeps open would be waited for.
     Nowhere,
     Inherited,
+    /// A file whose lock the process and all it starts hold as long as they live, also when this one has died.
+    Locked(File),
 }
 
 /// What happens to processes that a process leaves behind in its group when it ends by itself.
@@ -184,6 +187,12 @@ impl GitCommand {
         self
     }
 
+    /// Lets the process share the lock of `file`: whoever tries the lock later learns whether it is still at work.
+    pub fn share_lock(&mut self, file: &File) -> Result<&mut Self, CommandError> {
+        self.stderr = Stderr::Locked(file.try_clone().map_err(CommandError::Spawn)?);
+        Ok(self)
+    }
+
     pub fn git_dir(&mut self, dir: &Path) -> &mut Self {
         self.setting("safe.directory", dir).env("GIT_DIR", dir)
     }
@@ -200,6 +209,7 @@ impl GitCommand {
             Stderr::Kept => Stdio::piped(),
             Stderr::Nowhere => Stdio::null(),
             Stderr::Inherited => Stdio::inherit(),
+            Stderr::Locked(file) => file.into(),
         };
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr).process_group(0);
         let child = self.command.spawn().map_err(CommandError::Spawn)?;

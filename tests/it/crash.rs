@@ -67,13 +67,12 @@ fn release(world: &World, status: &str) {
     std::fs::rename(path.with_extension("new"), path).expect("rename");
 }
 
-/// Whether a process of a gate that was killed still works on the upstream. What it does after the next start is not in
-/// the outcome that the start records.
-fn is_at_work(world: &World) -> bool {
-    let upstream = world.upstream.display().to_string();
-    let processes = std::fs::read_dir("/proc").expect("Linux").filter_map(Result::ok);
-    let mut lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
-    lines.any(|line| text(&line).contains(&upstream))
+/// Whether every accepted push has its outcome. One that a process of a killed gate is still forwarding waits for it.
+fn is_settled(world: &World) -> bool {
+    let records = world.records();
+    let count = |what: &str| records.iter().filter(|record| record["record"] == what).count();
+    let accepted = records.iter().filter(|record| record["decision"] == "accept").count();
+    count("outcome") == accepted
 }
 
 const X: &str = "refs/heads/agent/claude-1/x";
@@ -110,10 +109,11 @@ fn killed_while_the_upstream_takes_it() {
         let pushed = pushed(child);
         assert!(!pushed.ok, "{}", pushed.stderr);
         assert!(!world.upstream_refs().contains_key(X));
-        // The upstream's own process lives on.
-        release(&world, status);
-        wait_for(|| !is_at_work(&world));
+        // The upstream's own process lives on, past the next start: what its ref holds is not yet the outcome.
         world.start();
+        assert!(!is_settled(&world));
+        release(&world, status);
+        wait_for(|| is_settled(&world));
         consistent(&world);
         assert_eq!(world.upstream_refs().contains_key(X), landed);
         assert!(world.records().iter().any(|record| record["event"] == "settled-at-restart"));
@@ -154,6 +154,7 @@ fn killed_at_whatever_moment() {
         let name = format!("n{n}");
         world.kill();
         world.start();
+        wait_for(|| is_settled(&world));
         consistent(&world);
         let client = world.client_at(&dir, "claude-1");
         client.commit(&[("src/a", &n.to_string())], "one more");
@@ -163,9 +164,9 @@ fn killed_at_whatever_moment() {
         if pushed(child).ok {
             ok.push(format!("refs/heads/agent/claude-1/{name}"));
         }
-        wait_for(|| !is_at_work(&world));
     }
     world.start();
+    wait_for(|| is_settled(&world));
     consistent(&world);
     let refs = world.upstream_refs();
     assert!(ok.iter().all(|name| refs.contains_key(name)), "ok was said of {ok:?}, there are {refs:?}");
@@ -208,6 +209,7 @@ fn stopped_with_a_push_that_never_ends() {
     release(&world, "1");
     std::fs::remove_file(world.upstream.join("hooks/pre-receive")).expect("there");
     world.start();
+    wait_for(|| is_settled(&world));
     consistent(&world);
 }
 
