@@ -94,6 +94,9 @@ impl Push<'_> {
         let held: HashMap<&RefName, ObjectId> = refs.iter().map(|(name, id)| (name, *id)).collect();
         for update in asked {
             let now = held.get(&update.name).copied();
+            if self.target.is_symbolic(&update.name) {
+                findings.push(symbolic(&update.name));
+            }
             if now != update.old && (now.is_none() || self.may_read(&update.name)) {
                 findings.push(moved(&update.name));
             }
@@ -127,6 +130,16 @@ impl Push<'_> {
             *scopes.entry(scope).or_insert(next)
         };
         updates.iter().map(class).collect()
+    }
+}
+
+fn symbolic(name: &RefName) -> Finding {
+    Finding {
+        rule: "ref.symbolic".to_owned(),
+        effect: Effect::Refuse,
+        place: Place { ref_name: Some(name.clone()), ..Place::default() },
+        message: "the upstream's ref stands for another one, which a push to it would move".to_owned(),
+        fix: "push to the other ref itself, or to a ref of another name".to_owned(),
     }
 }
 

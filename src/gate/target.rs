@@ -2,7 +2,7 @@
 
 use crate::config::Upstream;
 use crate::git::mirror::{Mirror, MirrorError};
-use crate::git::{ObjectStore, upload_pack, upstream};
+use crate::git::{ObjectStore, local, upload_pack, upstream};
 use crate::model::{Limits, ObjectId, RefName, RefUpdate, RepoName, UpdateKind};
 use crate::policy::{PatternList, Policy, Subject, Who};
 use crate::receive::{Durability, Quarantine, Reply};
@@ -66,6 +66,12 @@ impl Target {
             Base::Mirror(mirror) => mirror.dir(),
             Base::Own { git_dir, .. } => git_dir,
         }
+    }
+
+    /// Whether the upstream is known to have a symbolic ref of this name. One that is elsewhere does not tell.
+    #[must_use]
+    pub fn is_symbolic(&self, name: &RefName) -> bool {
+        matches!(&self.upstream, Upstream::Local { path } if local::is_symbolic_ref(path, name))
     }
 
     /// Where the locks of pushes under way are.

@@ -1,7 +1,11 @@
 //! An existing repository on this machine, found as git-receive-pack finds it.
 
 use crate::git::command::{CommandError, GitCommand};
-use std::os::unix::ffi::OsStringExt;
+use crate::model::RefName;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,6 +22,19 @@ pub enum LocalError {
     NotARepository(PathBuf),
     #[error(transparent)]
     Command(#[from] CommandError),
+}
+
+/// Whether a ref of the repository in `dir` is symbolic: then a push to it would move another ref.
+///
+/// Only what is in the file of the ref itself tells: packed refs are never symbolic.
+#[must_use]
+pub fn is_symbolic_ref(dir: &Path, name: &RefName) -> bool {
+    let name = OsStr::from_bytes(name.as_bstr());
+    let starts_as_symbolic = |path: PathBuf| {
+        let mut start = [0; 4];
+        File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *b"ref:"
+    };
+    starts_as_symbolic(dir.join(name)) || starts_as_symbolic(dir.join(".git").join(name))
 }
 
 const TIME_MAX: Duration = Duration::from_secs(30);

@@ -237,3 +237,16 @@ fn no_shape_of_merge_takes_back_what_main_changed() {
     let tip = agent.branch("clean");
     agent.push(&["--force", &format!("{own}:{tip}")]).accepted();
 }
+
+#[test]
+fn a_symbolic_ref_of_the_upstream_is_not_a_way_to_another_ref() {
+    let world = World::new("");
+    let alias = "refs/heads/agent/claude-1/alias";
+    world.git(&world.upstream, &["symbolic-ref", alias, "refs/heads/main"]);
+    let client = world.clone_as("claude-1");
+    let before = world.upstream_refs()["refs/heads/main"].clone();
+    client.commit(&[("src/a.rs", "1\n")], "through the alias");
+    client.push(&[&format!("HEAD:{alias}")]).refused_by("ref.symbolic");
+    assert_eq!(world.upstream_refs()["refs/heads/main"], before);
+    client.push_head("plain").accepted();
+}
