@@ -71,7 +71,7 @@ impl Default for Limits {
             push_options_max: 32,
             push_option_bytes_max: 1024,
             commits_max: 1_000_000,
-            changes_max: 5_000_000,
+            changes_max: 1_000_000,
             tag_depth_max: 8,
             path_depth_max: 256,
             findings_max: 200,
