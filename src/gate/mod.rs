@@ -2,6 +2,7 @@
 //!
 //! [`push`] tells the whole story of a push. This folder knows all stages and holds none of their logic.
 
+mod answer;
 mod existing;
 mod fault;
 mod judge;

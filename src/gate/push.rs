@@ -1,22 +1,20 @@
 //! One push, from the advertisement to the report: the story of ARCHITECTURE.md in its order.
 
 use crate::forward::{Connection, ForwardError, Outcome, RefOutcome, Rejection, Source};
-use crate::gate::fault::{Blame, Fault};
-use crate::gate::judge::{MOVED, Push, moved};
+use crate::gate::answer::retry_after;
+use crate::gate::fault::Fault;
+use crate::gate::judge::Push;
 use crate::gate::target::Base;
 use crate::gate::watch::{EndOnDrop, Watch};
 use crate::gate::{ProtocolVersion, records};
-use crate::git::ObjectStore;
-use crate::git::Objects;
-use crate::model::{Effect, Finding, ObjectId, Place, PushFacts, RefName, RefUpdate, UpdateKind};
+use crate::git::{ObjectStore, Objects};
+use crate::model::{ObjectId, PushFacts, RefName, RefUpdate, UpdateKind};
 use crate::observe::Stage;
 use crate::policy::{Approval, Decision, Judgement};
-use crate::receive::{self, Message, Quarantine, Received, Reply, Retry, Verdict};
+use crate::receive::{self, Quarantine, Received, Reply, Verdict};
 use crate::wire::advertisement;
 use crate::wire::command::{self, CommandError, Request};
 use crate::wire::pkt_line;
-use crate::wire::report::{Options, Report, Status};
-
 use bstr::BString;
 use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -291,153 +289,9 @@ impl Push<'_> {
         let objects = Objects::new(None, self.target.objects());
         others.any(|id| !objects.in_base(id))
     }
-
-    /// Tells the client what the upstream said of each ref.
-    fn answer_outcomes(
-        &self,
-        outcomes: &[RefOutcome],
-        updates: &[RefUpdate],
-        judgement: &Judgement,
-        reply: &Reply<'_>,
-    ) {
-        let mut findings: Vec<Finding> = outcomes.iter().filter_map(outcome_finding).collect();
-        let verdict = match outcomes.iter().map(|o| &o.outcome).max_by_key(|outcome| match outcome {
-            Outcome::Ok(_) => 0,
-            Outcome::Rejected { .. } => 1,
-            Outcome::Unknown => 2,
-        }) {
-            Some(Outcome::Unknown) => Verdict::Unclear,
-            Some(Outcome::Rejected { .. }) => Verdict::NotTaken,
-            Some(Outcome::Ok(_)) | None => Verdict::Accepted,
-        };
-        let retry = match verdict {
-            Verdict::Accepted => Retry::No,
-            _ if findings.iter().any(|f| f.rule == MOVED) => Retry::AfterFetch,
-            _ => Retry::Later,
-        };
-        tracing::info!(outcome = ?verdict, "forwarded");
-        findings.extend(judgement.findings.iter().cloned());
-        self.say(verdict, retry, updates, &findings, judgement.more_findings, reply);
-        let refs = outcomes.iter().map(|o| (o.name.clone(), self.status(&o.outcome, reply))).collect();
-        sent(reply.report(&Report { unpack: Ok(()), refs }));
-    }
-
-    fn status(&self, outcome: &Outcome, _reply: &Reply<'_>) -> Status {
-        match outcome {
-            Outcome::Ok(options) => {
-                let options: &[Options] = options;
-                Status::Ok(options.to_vec())
-            }
-            Outcome::Rejected { class: Rejection::Moved, .. } => Status::Rejected("fetch first".into()),
-            Outcome::Rejected { class: Rejection::OtherMoved, .. } => Status::Rejected("atomic push failed".into()),
-            Outcome::Rejected { class: Rejection::Refused, reason } if !self.target.is_talkative() => {
-                Status::Rejected(reason.as_str().into())
-            }
-            Outcome::Rejected { class: Rejection::Refused, .. } => {
-                Status::Rejected("refgate: the upstream refused it".into())
-            }
-            Outcome::Unknown => Status::Rejected("refgate: unclear, fetch to see".into()),
-        }
-    }
-
-    /// Tells the client of a decision that sends nothing upstream.
-    fn answer(&self, verdict: Verdict, retry: Retry, updates: &[RefUpdate], judgement: &Judgement, reply: &Reply<'_>) {
-        self.say(verdict, retry, updates, &judgement.findings, judgement.more_findings, reply);
-        let count = judgement.findings.iter().filter(|f| f.effect > Effect::Warn).count() + judgement.more_findings;
-        let reason = match (&retry, count) {
-            (Retry::AfterFetch, _) => "fetch first".to_owned(),
-            (_, 1) => "refgate: 1 finding".to_owned(),
-            (_, n) => format!("refgate: {n} findings"),
-        };
-        sent(reply.refuse(None, &reason));
-    }
-
-    /// A push that came to no decision: recorded as such, and the client is told why.
-    fn abort(&self, updates: &[RefUpdate], fault: &Fault, reply: &Reply<'_>) {
-        match fault.blame() {
-            Blame::Client => tracing::warn!(error = %fault, "a push came to no decision"),
-            Blame::Upstream | Blame::Ourselves => tracing::error!(error = %fault, "a push came to no decision"),
-        }
-        self.metrics.aborted();
-        let finding = fault.finding();
-        if let Err(error) = self.store.aborted(&records::abort(self, updates, fault.cause(), &finding.message)) {
-            tracing::error!(%error, "the end of a push cannot be recorded");
-        }
-        let reason = finding.message.clone();
-        self.say(Verdict::Refused, fault.retry(), updates, &[finding], 0, reply);
-        let unpack = matches!(fault, Fault::Receive(_)).then_some(reason.as_str());
-        sent(reply.refuse(unpack, if unpack.is_some() { "unpacker error" } else { "refgate: 1 finding" }));
-    }
-
-    fn say(
-        &self,
-        verdict: Verdict,
-        retry: Retry,
-        updates: &[RefUpdate],
-        findings: &[Finding],
-        more_findings: usize,
-        reply: &Reply<'_>,
-    ) {
-        let nothing_to_tell = verdict == Verdict::Accepted && findings.is_empty();
-        if nothing_to_tell && (reply.is_quiet() || !self.target.is_talkative()) {
-            return;
-        }
-        if verdict == Verdict::NotTaken && !self.target.is_talkative() {
-            // The repository's own git and hooks have said why.
-            return;
-        }
-        let (push, repo) = (self.id, &self.target.name);
-        let message = Message { verdict, retry, push, repo, updates, findings, more_findings };
-        sent(reply.say(&message.render()));
-    }
-}
-
-/// The client may have gone; the record has the decision and the outcome all the same.
-fn sent(result: io::Result<()>) {
-    if let Err(error) = result {
-        tracing::info!(%error, "the client did not hear the end of its push");
-    }
-}
-
-fn retry_after(judgement: &Judgement) -> Retry {
-    let mut strong = judgement.findings.iter().filter(|f| f.effect > Effect::Warn);
-    let first = strong.next();
-    if first.is_some_and(|f| f.rule.starts_with("quota.")) && strong.all(|f| f.rule.starts_with("quota.")) {
-        Retry::Later
-    } else if judgement.findings.iter().any(|f| f.rule == MOVED) {
-        Retry::AfterFetch
-    } else {
-        Retry::AfterFix
-    }
 }
 
 fn not_sent(updates: &[RefUpdate], error: &ForwardError) -> Vec<RefOutcome> {
     let outcome = Outcome::Rejected { class: Rejection::Refused, reason: error.to_string() };
     updates.iter().map(|update| RefOutcome { name: update.name.clone(), outcome: outcome.clone() }).collect()
-}
-
-fn outcome_finding(outcome: &RefOutcome) -> Option<Finding> {
-    let name = &outcome.name;
-    let finding = |rule: &str, message: &str, fix: &str| {
-        let place = Place { ref_name: Some(name.clone()), ..Place::default() };
-        let (rule, message, fix) = (rule.to_owned(), message.to_owned(), fix.to_owned());
-        Some(Finding { rule, effect: Effect::Refuse, place, message, fix })
-    };
-    match &outcome.outcome {
-        Outcome::Ok(_) => None,
-        Outcome::Rejected { class: Rejection::Moved, .. } => Some(moved(name)),
-        Outcome::Rejected { class: Rejection::OtherMoved, .. } => {
-            finding("upstream.atomic", "not moved, because another ref of this push was refused", "")
-        }
-        Outcome::Rejected { class: Rejection::Refused, .. } => finding(
-            "upstream.refused",
-            "the policy accepts it, but the upstream refused it (a protection or hook there)",
-            "ask the operator with the push id",
-        ),
-        Outcome::Unknown => finding(
-            "upstream.unclear",
-            "the upstream did not say whether it took this",
-            "git fetch origin, and look before you push again",
-        ),
-    }
 }
