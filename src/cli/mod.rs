@@ -120,7 +120,7 @@ pub struct HookArgs {
     /// The admin's policy.
     #[arg(long, value_name = "FILE", env = "REFGATE_POLICY")]
     pub policy: PathBuf,
-    /// The repository's name in grants [default: its directory's name].
+    /// The repository's name in grants [default: its directory's name, or the one name that the grants have].
     #[arg(long, value_name = "NAME", env = "REFGATE_REPO")]
     pub repo: Option<String>,
     /// Where the record is kept [default: refgate/ in the repository].
@@ -138,7 +138,10 @@ pub struct ReceivePackArgs {
     /// The admin's policy.
     #[arg(long, value_name = "FILE")]
     pub policy: PathBuf,
-    /// Where the record is kept.
+    /// The repository's name in grants [default: its directory's name, or the one name that the grants have].
+    #[arg(long, value_name = "NAME")]
+    pub repo: Option<String>,
+    /// Where the record is kept [default: refgate/ in the repository].
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
 }

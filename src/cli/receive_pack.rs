@@ -33,7 +33,7 @@ pub(super) const FOR_THE_OPERATOR: &str = "operator: set REFGATE_LOG=info to see
 
 fn serve(args: &ReceivePackArgs) -> Result<u32, Failure> {
     crate::observe::start_log(LogFormat::Text, crate::observe::LOG_NOTHING)?;
-    let opened = Opened::open(&args.dir, &args.principal, &args.policy, args.data.as_deref(), None)?;
+    let opened = Opened::open(&args.dir, &args.principal, &args.policy, args.data.as_deref(), args.repo.as_deref())?;
     let version = match std::env::var("GIT_PROTOCOL").as_deref() {
         Ok("version=1") => ProtocolVersion::V1,
         _ => ProtocolVersion::V0,
@@ -71,7 +71,7 @@ impl Opened {
         let incoming = data.join("incoming");
         std::fs::create_dir_all(&incoming)?;
         let target = Target {
-            name: repo_name(repo, &repository.git_dir)?,
+            name: repo_name(repo, &repository.git_dir, &policy)?,
             upstream: Upstream::Own { path: repository.git_dir.clone() },
             trusted: None,
             incoming,
@@ -100,8 +100,9 @@ impl Opened {
     }
 }
 
-/// The name that grants call the repository by: as given, else its directory's, without `.git`.
-fn repo_name(given: Option<&str>, git_dir: &Path) -> Result<RepoName, Failure> {
+/// The name that grants call the repository by: as given, else its directory's, without `.git`, else the one name that
+/// the policy has.
+fn repo_name(given: Option<&str>, git_dir: &Path, policy: &Policy) -> Result<RepoName, Failure> {
     if let Some(name) = given {
         return Ok(RepoName::parse(name)?);
     }
@@ -113,5 +114,5 @@ fn repo_name(given: Option<&str>, git_dir: &Path) -> Result<RepoName, Failure> {
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' })
         .collect();
-    Ok(RepoName::parse(safe.trim_start_matches(['.', '-', '_']))?)
+    Ok(policy.name_for(RepoName::parse(safe.trim_start_matches(['.', '-', '_']))?))
 }

@@ -153,6 +153,17 @@ impl Policy {
         self.people.person(name.as_str()).map(|p| p.emails.as_slice()).unwrap_or_default()
     }
 
+    /// What a repository that no grant covers is called if it is the one this policy was written for: the one name that
+    /// all grants give. A covered one keeps its own name.
+    #[must_use]
+    pub fn name_for(&self, repo: RepoName) -> RepoName {
+        let names: Vec<_> = self.grants.iter().flat_map(|grant| grant.repos.patterns()).collect();
+        let is_alone = names.iter().all(|name| name.is_literal() && name.to_string() == names[0].to_string());
+        let alone = names.first().filter(|_| is_alone).and_then(|name| RepoName::parse(&name.to_string()).ok());
+        let is_covered = self.grants.iter().any(|grant| grant.is_in(&repo));
+        alone.filter(|_| !is_covered).unwrap_or(repo)
+    }
+
     /// Whether any grant gives this principal anything in this repository now.
     #[must_use]
     pub fn may_see_repo(&self, principal: &Principal, repo: &RepoName, now: Timestamp) -> bool {

@@ -45,6 +45,21 @@ fn receive_pack_judges_and_then_lets_git_take_it() {
 }
 
 #[test]
+fn a_policy_for_one_repository_is_for_the_directory_it_is_given_with() {
+    let world = World::new("");
+    let client = world.clone_as("claude-1");
+    let two = "repo  = [\"app\", \"upstream\"]";
+    for (repo, taken) in
+        [("repo  = \"other\"", true), ("repo  = [\"other\", \"third\"]", false), ("repo  = \"*\"", true)]
+    {
+        world.write_policy(&GRANTS.replace(two, repo));
+        client.commit(&[("src/a.rs", repo)], "fine");
+        let pushed = push(&world, &client, "claude-1", &["HEAD:refs/heads/agent/claude-1/x"]);
+        assert_eq!(pushed.ok, taken, "{repo}: {}", pushed.stderr);
+    }
+}
+
+#[test]
 fn receive_pack_relays_what_the_repositorys_own_hooks_say() {
     let world = World::new("");
     let client = world.clone_as("claude-1");
