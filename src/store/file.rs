@@ -94,14 +94,14 @@ pub fn open_read_only(directory: &Path) -> Result<Connection, StoreError> {
     }
 }
 
-fn number(connection: &Connection, pragma: &str) -> Result<i64, StoreError> {
-    Ok(connection.pragma_query_value(None, pragma, |row| row.get(0))?)
-}
-
 /// The steps of the schema that are done; an error if the file is not ours or newer than we are.
 fn check_schema(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
-    let (application, version) = (number(connection, "application_id")?, number(connection, "user_version")?);
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    // One statement sees one state of the file: another process may be making the schema at this moment.
+    let sql =
+        "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),
+        (SELECT count(*) FROM sqlite_schema)";
+    let (application, version, tables): (i64, i64, i64) =
+        connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let is_new = application == 0 && version == 0 && tables == 0;
     if !is_new && application != APPLICATION_ID {
         return Err(StoreError::Foreign(path.to_owned()));
