@@ -43,7 +43,7 @@ impl Push<'_> {
     /// decision is in the store.
     pub fn judge(
         &self,
-        asked: &[RefUpdate],
+        updates: &[RefUpdate],
         refs: &Refs,
         (new, readable): (Option<&ObjectStore>, &ObjectStore),
         received: &Received,
@@ -51,16 +51,15 @@ impl Push<'_> {
     ) -> Result<(PushFacts, Judgement, Option<Turn>), Fault> {
         let objects = Objects::new(new, self.target.objects());
         let mut findings = received.findings();
-        let updates = self.against_upstream(asked, refs, &mut findings);
-        self.check_tips(&updates, &Objects::new(new, readable), &mut findings)?;
+        self.against_upstream(updates, refs, &mut findings);
+        self.check_tips(updates, &Objects::new(new, readable), &mut findings)?;
         let mut facts = PushFacts::default();
         // Objects that are malformed or missing cannot be walked: what is known so far is the answer.
         if findings.is_empty() {
             let trusted = self.target.trusted(self.policy, refs, self.limits)?;
-            let classes = self.classes(&updates);
+            let classes = self.classes(updates);
             let needs = self.policy.needs(&self.target.name);
-            let request =
-                inspect::Request { updates: &updates, classes: &classes, upstream: refs, trusted: &trusted, needs };
+            let request = inspect::Request { updates, classes: &classes, upstream: refs, trusted: &trusted, needs };
             let begun = Instant::now();
             facts = inspect::inspect(&objects, &request, self.limits, stop)?;
             self.metrics.stage(Stage::Inspect, begun.elapsed());
@@ -69,7 +68,11 @@ impl Push<'_> {
         let (principal, repo, now) = (&self.session.principal, &self.target.name, Timestamp::now());
         let has_quota = self.policy.has_quota(principal, repo, now);
         let turn = has_quota.then(|| self.store.turn(&principal.name)).transpose()?;
-        let usage = self.store.usage(&principal.name, repo, Timestamp::now())?;
+        // Counted after the wait for the turn, and only where it counts.
+        let usage = match has_quota {
+            true => self.store.usage(&principal.name, repo, Timestamp::now())?,
+            false => Usage::default(),
+        };
         let begun = Instant::now();
         let judgement = self.decide(&facts, &findings, &usage);
         self.metrics.stage(Stage::Judge, begun.elapsed());
@@ -90,9 +93,9 @@ impl Push<'_> {
 
     /// Holds each old value against what the upstream has now. What moved is a finding; a ref this principal may not
     /// see is not told of: the upstream's compare-and-swap refuses such an update.
-    fn against_upstream(&self, asked: &[RefUpdate], refs: &Refs, findings: &mut Vec<Finding>) -> Vec<RefUpdate> {
+    fn against_upstream(&self, updates: &[RefUpdate], refs: &Refs, findings: &mut Vec<Finding>) {
         let held: HashMap<&RefName, ObjectId> = refs.iter().map(|(name, id)| (name, *id)).collect();
-        for update in asked {
+        for update in updates {
             let now = held.get(&update.name).copied();
             if self.target.is_symbolic(&update.name) {
                 findings.push(symbolic(&update.name));
@@ -101,7 +104,6 @@ impl Push<'_> {
                 findings.push(moved(&update.name));
             }
         }
-        asked.to_vec()
     }
 
     /// Every new value must be an object that came in or was here.
