@@ -4,6 +4,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod examine;
 pub mod forward;
 pub mod gate;
 pub mod git;
@@ -13,6 +14,7 @@ pub mod observe;
 pub mod policy;
 pub mod receive;
 pub mod record;
+pub mod secret;
 pub mod server;
 pub mod store;
 pub mod strict;

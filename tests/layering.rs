@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Which folders each folder may name. A stage also gets the output types of earlier stages, one by one: `folder::Type`.
-const MAY_NAME: [(&str, &[&str]); 16] = [
+const MAY_NAME: [(&str, &[&str]); 18] = [
     ("model", &[]),
     ("strict", &["model::is_invisible"]),
     ("wire", &["model"]),
@@ -14,7 +14,9 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
     ("git", &["model", "wire", "config::Upstream", "config::Token"]),
     ("receive", &["model", "wire", "git"]),
     ("inspect", &["model", "git"]),
-    ("policy", &["model", "strict"]),
+    ("secret", &[]),
+    ("policy", &["model", "strict", "secret"]),
+    ("examine", &["model", "git", "policy::Examiner", "policy::Blobs", "policy::Unreadable", "secret"]),
     ("forward", &["model", "wire", "git", "config::Upstream", "policy::Approval"]),
     ("record", &["model", "policy::Decision"]),
     ("store", &["model", "record"]),
@@ -34,15 +36,15 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
     (
         "gate",
         &[
-            "config", "forward", "git", "inspect", "model", "observe", "policy", "receive", "record", "store",
-            "strict", "wire",
+            "config", "examine", "forward", "git", "inspect", "model", "observe", "policy", "receive", "record",
+            "store", "strict", "wire",
         ],
     ),
     (
         "cli",
         &[
-            "config", "forward", "gate", "git", "model", "observe", "policy", "receive", "record", "server", "store",
-            "strict", "wire",
+            "config", "examine", "forward", "gate", "git", "model", "observe", "policy", "receive", "record", "secret",
+            "server", "store", "strict", "wire",
         ],
     ),
     ("main", &["cli"]),
@@ -63,7 +65,7 @@ const ONLY: [(&str, &[&str]); 22] = [
     ("russh::", &["server/", "cli/"]),
     ("rusqlite::", &["store/"]),
     ("toml::", &["strict.rs"]),
-    ("gix::", &["git/", "inspect/", "model/", "receive/", "wire/"]),
+    ("gix::", &["git/", "examine/", "inspect/", "model/", "receive/", "wire/"]),
     ("gix_pack::", &["git/", "receive/"]),
     ("serde::", &["record/", "receive/message.rs"]),
     ("nix::", &["git/", "cli/doctor/"]),
@@ -78,7 +80,7 @@ const ONLY: [(&str, &[&str]); 22] = [
 ];
 
 /// The policy is pure, and the model and the wire do no IO of their own.
-const PURE: [&str; 3] = ["policy/", "model/", "wire/"];
+const PURE: [&str; 4] = ["policy/", "secret/", "model/", "wire/"];
 const IMPURE: [&str; 12] = [
     "std::fs",
     "std::net",

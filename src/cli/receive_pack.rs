@@ -2,6 +2,7 @@
 
 use super::{ReceivePackArgs, complain};
 use crate::config::{LogFormat, Upstream};
+use crate::examine::SecretCache;
 use crate::gate::{Base, ProtocolVersion, Push, Session, Target};
 use crate::git::{ObjectStore, local};
 use crate::model::{Limits, PrincipalName, PushId, RepoName};
@@ -52,6 +53,7 @@ pub(super) struct Opened {
     store: Store,
     pub limits: Limits,
     metrics: Metrics,
+    secrets: SecretCache,
 }
 
 impl Opened {
@@ -91,12 +93,13 @@ impl Opened {
             store,
             limits: Limits::default(),
             metrics: Metrics::default(),
+            secrets: SecretCache::default(),
         })
     }
 
     pub fn push(&self) -> Push<'_> {
-        let Self { id, target, session, policy, store, limits, metrics } = self;
-        Push { id: *id, target, session, policy, store, limits, metrics, begun: Instant::now(), lock: None }
+        let Self { id, target, session, policy, store, limits, metrics, secrets } = self;
+        Push { id: *id, target, session, policy, store, limits, metrics, secrets, begun: Instant::now(), lock: None }
     }
 }
 

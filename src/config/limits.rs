@@ -32,6 +32,7 @@ pub fn read(table: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> Limits {
         changes_max: reader.count("changes_max", default.changes_max, Refused),
         tag_depth_max: reader.count("tag_depth_max", default.tag_depth_max, Allowed),
         path_depth_max: reader.count("path_depth_max", default.path_depth_max, Allowed),
+        content_bytes_max: reader.bytes("content_bytes_max", default.content_bytes_max, Refused),
         findings_max: reader.count("findings_max", default.findings_max, Refused),
         receive_time_max: reader.time("receive_time_max", default.receive_time_max, Refused),
         judge_time_max: reader.time("judge_time_max", default.judge_time_max, Refused),

@@ -1,5 +1,6 @@
 //! Errors become answers here and nowhere else: what the pusher is told, what the log says, what the record keeps.
 
+use crate::examine::ExamineError;
 use crate::git::ReadError;
 use crate::git::mirror::MirrorError;
 use crate::inspect::InspectError;
@@ -17,6 +18,8 @@ pub enum Fault {
     Receive(#[from] ReceiveError),
     #[error(transparent)]
     Inspect(#[from] InspectError),
+    #[error(transparent)]
+    Examine(#[from] ExamineError),
     #[error("the upstream cannot be asked: {0}")]
     Upstream(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
@@ -46,7 +49,9 @@ impl Fault {
             Self::Commands(_) | Self::Receive(ReceiveError::Client(_)) | Self::Time(_) => Blame::Client,
             Self::Inspect(InspectError::Client(_)) => Blame::Client,
             Self::Receive(ReceiveError::Stopped) | Self::Inspect(InspectError::Stopped) => Blame::Client,
+            Self::Examine(ExamineError::Stopped) => Blame::Client,
             Self::Upstream(_) | Self::Mirror(MirrorError::Upstream(_)) => Blame::Upstream,
+            Self::Examine(ExamineError::Read(_) | ExamineError::Unreadable(_)) => Blame::Ourselves,
             Self::Receive(ReceiveError::Internal(_)) | Self::Inspect(InspectError::Internal(_)) => Blame::Ourselves,
             Self::Mirror(_) | Self::Quarantine(_) | Self::Read(_) | Self::Store(_) => Blame::Ourselves,
         }
@@ -86,7 +91,7 @@ impl Fault {
                 ("receiving took longer than receive_time_max".to_owned(), "push in smaller steps")
             }
             Self::Inspect(InspectError::Client(excess)) => (excess.to_string(), ""),
-            Self::Inspect(InspectError::Stopped) => {
+            Self::Inspect(InspectError::Stopped) | Self::Examine(ExamineError::Stopped) => {
                 ("judging took longer than judge_time_max".to_owned(), "push in smaller steps")
             }
             Self::Time(setting) => (format!("it took longer than {setting}"), "push in smaller steps"),
@@ -95,6 +100,7 @@ impl Fault {
             }
             Self::Receive(ReceiveError::Internal(_))
             | Self::Inspect(InspectError::Internal(_))
+            | Self::Examine(ExamineError::Read(_) | ExamineError::Unreadable(_))
             | Self::Mirror(_)
             | Self::Quarantine(_)
             | Self::Read(_)

@@ -1,11 +1,12 @@
 //! From objects in quarantine to a judgement: the same for a push over SSH, for a drop-in and for a hook.
 
+use crate::examine::{self, SecretCache};
 use crate::gate::{Session, Target, fault::Fault};
 use crate::git::{ObjectStore, Objects};
 use crate::inspect;
 use crate::model::{Effect, Finding, Limits, ObjectId, Place, PushFacts, PushId, RefName, RefUpdate, Usage};
 use crate::observe::{Metrics, Stage};
-use crate::policy::{Case, Judgement, Policy};
+use crate::policy::{Case, Examiner, Judgement, Policy};
 use crate::receive::Received;
 use crate::store::{Store, Turn};
 use bstr::ByteSlice;
@@ -25,6 +26,7 @@ pub struct Push<'a> {
     pub store: &'a Store,
     pub limits: &'a Limits,
     pub metrics: &'a Metrics,
+    pub secrets: &'a SecretCache,
     pub begun: Instant,
     /// Shared with the processes that may move the upstream's refs for this push.
     pub lock: Option<&'a File>,
@@ -63,6 +65,11 @@ impl Push<'_> {
             let begun = Instant::now();
             facts = inspect::inspect(&objects, &request, self.limits, stop)?;
             self.metrics.stage(Stage::Inspect, begun.elapsed());
+            let begun = Instant::now();
+            let (principal, repo) = (&self.session.principal, &self.target.name);
+            let examiner = Examiner::new(self.policy, principal, repo, updates, self.limits.content_bytes_max);
+            examine::examine(&objects, &examiner, self.secrets, &mut facts, self.limits, stop)?;
+            self.metrics.stage(Stage::Examine, begun.elapsed());
         }
         facts.pack_bytes = received.pack_bytes;
         let (principal, repo, now) = (&self.session.principal, &self.target.name, Timestamp::now());

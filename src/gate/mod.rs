@@ -19,6 +19,7 @@ pub use judge::Push;
 pub use target::{Base, Target};
 
 use crate::config::{Config, Repo, StaleFetch};
+use crate::examine::SecretCache;
 use crate::git::mirror::{Mirror, MirrorError};
 use crate::git::upload_pack::{self, FetchProtocol};
 use crate::model::{PushId, RefName, RepoName};
@@ -43,6 +44,7 @@ pub struct Gate {
     policy: RwLock<Arc<Policy>>,
     store: Store,
     pub metrics: Arc<Metrics>,
+    secrets: SecretCache,
     targets: Arc<BTreeMap<RepoName, Target>>,
     upkeep: Upkeep,
 }
@@ -90,8 +92,15 @@ impl Gate {
         }
         let targets = Arc::new(targets);
         let upkeep = Upkeep::start(Arc::clone(&targets)).map_err(OpenError::Upkeep)?;
-        let gate =
-            Self { upkeep, policy: RwLock::new(Arc::new(policy)), store, metrics: Arc::default(), targets, config };
+        let gate = Self {
+            upkeep,
+            policy: RwLock::new(Arc::new(policy)),
+            store,
+            metrics: Arc::default(),
+            secrets: SecretCache::default(),
+            targets,
+            config,
+        };
         gate.note(EventEntry::new("start", Timestamp::now()).detail("policy", gate.policy().digest()));
         gate.settle_all();
         gate.targets.values().for_each(|target| under_way::sweep(&target.locks()));
@@ -152,6 +161,7 @@ impl Gate {
             store,
             limits,
             metrics: &self.metrics,
+            secrets: &self.secrets,
             begun: Instant::now(),
         };
         let status = push.serve(version, input, output);

@@ -118,6 +118,14 @@ impl Objects {
         Ok(None)
     }
 
+    /// Reads a blob in pieces. A large one that the pack holds as a whole is never in memory at once.
+    pub fn stream(&self, id: &ObjectId, piece: &mut dyn FnMut(&[u8])) -> Result<(), ReadError> {
+        let mut buffer = Vec::new();
+        self.read(id, Kind::Blob, &mut buffer)?;
+        piece(&buffer);
+        Ok(())
+    }
+
     /// Whether the mirror itself has the object: then all it reaches is there too.
     #[must_use]
     pub fn in_base(&self, id: &ObjectId) -> bool {

@@ -44,6 +44,7 @@ impl<'a> BlobFacts<'a> {
             lfs_size: None,
             twin: found.twin.as_ref().map(|twin| twin.name.clone()),
             twin_entry: found.twin.as_ref().map(|twin| twin.entry),
+            sightings: Vec::new(),
         };
         let Some(entry) = found.new.filter(|entry| !entry.is_gitlink()) else { return Ok(change) };
         let size = self.size(entry)?;

@@ -151,6 +151,7 @@ impl Worker<'_> {
             parents: job.parents.clone(),
             subject: subject(&buffer).into(),
             changes,
+            sightings: Vec::new(),
             is_new: job.is_new,
         })
     }

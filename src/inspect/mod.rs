@@ -94,6 +94,7 @@ pub fn inspect_with_cost(
         commits,
         groups: found.iter().map(|group| listed.group(group)).collect(),
         lines: request.needs.lines.then_some(lines),
+        more_sightings: 0,
         pack_bytes: 0,
     };
     Ok((facts, cost))

@@ -49,6 +49,8 @@ pub(super) fn parse_tag(id: &ObjectId, data: &[u8]) -> Result<(ObjectId, TagFact
         name: name.into(),
         message: message(data).into(),
         has_tagger: headers().any(|line| line.starts_with(b"tagger ")),
+        raw: data.into(),
+        sightings: Vec::new(),
     };
     Ok((target, facts))
 }

@@ -1,6 +1,6 @@
 //! What a push changes, as values: `inspect` makes them, `policy` judges them.
 
-use crate::model::{ObjectId, RefUpdate};
+use crate::model::{ObjectId, RefUpdate, Sighting};
 use bstr::BString;
 
 /// A tree entry's raw mode, as the tree spells it, and what it points to.
@@ -64,6 +64,8 @@ pub struct Change {
     pub twin: Option<BString>,
     /// The twin's own entry in the new directory. If it is not known, the twin counts as the worst there is.
     pub twin_entry: Option<Entry>,
+    /// What rules saw in the content; empty until it was examined.
+    pub sightings: Vec<Sighting>,
 }
 
 impl Change {
@@ -71,6 +73,12 @@ impl Change {
     #[must_use]
     pub fn is_addition(&self) -> bool {
         self.new.is_some() && self.old.iter().all(Option::is_none)
+    }
+
+    /// Whether the new content is in no parent under this path: a change of the mode alone brings none.
+    #[must_use]
+    pub fn brings_content(&self) -> bool {
+        self.new.is_some_and(|new| self.old.iter().flatten().all(|old| old.id != new.id))
     }
 
     #[must_use]
@@ -97,6 +105,8 @@ pub struct CommitFacts {
     /// First line of the message, at most 80 bytes, raw.
     pub subject: BString,
     pub changes: Vec<Change>,
+    /// What rules saw in the commit object itself; empty until it was examined.
+    pub sightings: Vec<Sighting>,
     /// Whether the object is new to the mirror (`false`: known already, e.g. by another agent's branch).
     pub is_new: bool,
 }
@@ -109,6 +119,10 @@ pub struct TagFacts {
     pub name: BString,
     pub message: BString,
     pub has_tagger: bool,
+    /// The whole object.
+    pub raw: BString,
+    /// What rules saw in it; empty until it was examined.
+    pub sightings: Vec<Sighting>,
 }
 
 /// What one ref update is, found from the objects and not from the client's word.
@@ -164,6 +178,8 @@ pub struct PushFacts {
     pub groups: Vec<Group>,
     /// Lines added and removed, if the policy asked for them ([`Needs::lines`]).
     pub lines: Option<u64>,
+    /// Sightings that were only counted, as there are enough of their rule and effect.
+    pub more_sightings: usize,
     /// Bytes of the pack as received.
     pub pack_bytes: u64,
 }

@@ -22,6 +22,18 @@ impl Effect {
     }
 }
 
+/// What the pusher can do about a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fix {
+    Text(String),
+    /// Take the change of this path out of the commits it is in.
+    Undo,
+    /// Rewrite the commits it is in, and do this to the file: "read the value from the environment instead".
+    Edit(String),
+    /// Ask a person: nothing the pusher can do alone.
+    Ask,
+}
+
 /// Where a finding is. Every part is optional: a finding may be about the push as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Place {

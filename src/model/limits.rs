@@ -30,6 +30,9 @@ pub struct Limits {
     pub tag_depth_max: usize,
     /// Directories above an entry.
     pub path_depth_max: usize,
+    /// Bytes of a file that content rules read as a whole. A larger one is looked through piece by piece, counts as added
+    /// as a whole, and a rule that would have to parse it refuses.
+    pub content_bytes_max: u64,
     /// Findings told of; more are counted only.
     pub findings_max: usize,
     /// From the first command to the end of the pack.
@@ -74,6 +77,7 @@ impl Default for Limits {
             changes_max: 1_000_000,
             tag_depth_max: 8,
             path_depth_max: 256,
+            content_bytes_max: 16 * MIB,
             findings_max: 200,
             receive_time_max: Duration::from_secs(3600),
             judge_time_max: Duration::from_secs(600),

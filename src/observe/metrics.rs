@@ -15,6 +15,7 @@ const KINDS_MAX: usize = 100;
 pub enum Stage {
     Receive,
     Inspect,
+    Examine,
     Judge,
     Record,
     Forward,
@@ -38,6 +39,7 @@ pub struct Metrics {
     push: Histogram,
     receive: Histogram,
     inspect: Histogram,
+    examine: Histogram,
     judge: Histogram,
     record: Histogram,
     forward: Histogram,
@@ -102,6 +104,7 @@ impl Metrics {
         match stage {
             Stage::Receive => self.receive.observe(time),
             Stage::Inspect => self.inspect.observe(time),
+            Stage::Examine => self.examine.observe(time),
             Stage::Judge => self.judge.observe(time),
             Stage::Record => self.record.observe(time),
             Stage::Forward => self.forward.observe(time),
@@ -141,6 +144,7 @@ impl Metrics {
         for (stage, histogram) in [
             ("receive", &self.receive),
             ("inspect", &self.inspect),
+            ("examine", &self.examine),
             ("judge", &self.judge),
             ("record", &self.record),
             ("forward", &self.forward),

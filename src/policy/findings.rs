@@ -1,6 +1,9 @@
 //! Collects findings: one for a rule and a path however many commits it is in, the strongest kept, the rest counted.
 
-use crate::model::{Change, CommitFacts, Direction, Effect, Escaped, Finding, ObjectId, Place, RefName, UpdateFacts};
+pub use crate::model::Fix;
+use crate::model::{
+    Change, CommitFacts, Direction, Effect, Escaped, Finding, ObjectId, Place, RefName, Sighting, UpdateFacts,
+};
 use crate::policy::pattern::Subject;
 use bstr::{BString, ByteSlice};
 use std::collections::{HashMap, HashSet};
@@ -32,16 +35,12 @@ impl<'a> Voice<'a> {
     pub fn always(id: &'a str) -> Self {
         Self { id, effect: Effect::Refuse, message: None, fix: None }
     }
-}
 
-/// What the pusher can do.
-#[derive(Debug, Clone)]
-pub enum Fix {
-    Text(String),
-    /// Take the change out of the commits it is in.
-    Undo,
-    /// Ask a person: nothing the pusher can do alone.
-    Ask,
+    /// The same voice with another effect, if one is given.
+    #[must_use]
+    pub fn instead(self, effect: Option<Effect>) -> Self {
+        Self { effect: effect.unwrap_or(self.effect), ..self }
+    }
 }
 
 /// All findings of one push so far.
@@ -83,6 +82,8 @@ struct Undo {
     base: Option<ObjectId>,
     origin: Origin,
     is_tip: bool,
+    /// What to do to the file or message instead of taking the whole change out.
+    edit: Option<String>,
 }
 
 /// What taking a change out leaves at its path.
@@ -135,22 +136,73 @@ impl Findings {
         if commit.direction == Direction::Dropped {
             message.push_str("; dropped by this rewind");
         }
-        let path = change.path.clone();
-        let place = Place { commit: Some(commit.id), path: Some(path.clone()), ..Place::default() };
-        let undo = matches!((&fix, voice.fix), (Fix::Undo, None)).then(|| Undo {
-            path,
+        let place = Place { commit: Some(commit.id), path: Some(change.path.clone()), ..Place::default() };
+        let undo = self.undo(voice, view, &fix);
+        let finding = finding(voice, place, message, fix);
+        self.store(finding, None, Some(commit.id), undo);
+    }
+
+    /// What a rule saw in the content of a changed entry.
+    pub fn change_sighting(&mut self, voice: Voice<'_>, view: &ChangeView<'_>, sighting: &Sighting) {
+        let voice = voice.instead(sighting.effect);
+        let (commit, path) = (view.commit.id, Some(view.change.path.clone()));
+        let message = voice.message.map_or_else(|| sighting.message.clone(), str::to_owned);
+        let whole = Some((message.clone(), None, sighting.line));
+        let place = Place { commit: Some(commit), path, line: sighting.line, ..Place::default() };
+        let undo = self.undo(voice, view, &sighting.fix);
+        self.store(finding(voice, place, message, sighting.fix.clone()), whole, Some(commit), undo);
+    }
+
+    /// What a rule saw in a commit object.
+    pub fn commit_sighting(&mut self, voice: Voice<'_>, commit: &CommitFacts, is_tip: bool, sighting: &Sighting) {
+        let voice = voice.instead(sighting.effect);
+        let place = Place { commit: Some(commit.id), line: sighting.line, ..Place::default() };
+        let message = voice.message.map_or_else(|| sighting.message.clone(), str::to_owned);
+        let whole = Some((message.clone(), None, None));
+        let undo = matches!((&sighting.fix, voice.fix), (Fix::Edit(_), None)).then(|| Undo {
+            path: BString::default(),
+            direction: commit.direction,
+            commit: commit.id,
+            parents: commit.parents.clone(),
+            base: commit.parents.first().copied(),
+            origin: Origin::Known,
+            is_tip,
+            edit: edit(&sighting.fix),
+        });
+        self.store(finding(voice, place, message, sighting.fix.clone()), whole, Some(commit.id), undo);
+    }
+
+    /// What a rule saw in a tag object that the ref update leads to.
+    pub fn tag_sighting(&mut self, voice: Voice<'_>, update: &UpdateFacts, sighting: &Sighting) {
+        let voice = voice.instead(sighting.effect);
+        let message = voice.message.map_or_else(|| sighting.message.clone(), str::to_owned);
+        let place = Place { ref_name: Some(update.update.name.clone()), line: sighting.line, ..Place::default() };
+        let fix = match &sighting.fix {
+            Fix::Edit(what) => Fix::Text(format!("make the tag again with git tag -f: {what}")),
+            other => other.clone(),
+        };
+        let whole = Some((message.clone(), None, sighting.line));
+        self.store(finding(voice, place, message, fix), whole, None, None);
+    }
+
+    fn undo(&mut self, voice: Voice<'_>, view: &ChangeView<'_>, fix: &Fix) -> Option<Undo> {
+        let (commit, change) = (view.commit, view.change);
+        if voice.fix.is_some() || !matches!(fix, Fix::Undo | Fix::Edit(_)) {
+            return None;
+        }
+        if commit.direction == Direction::Added && !view.is_tip {
+            self.oldest_base = commit.parents.first().copied();
+        }
+        Some(Undo {
+            path: change.path.clone(),
             direction: commit.direction,
             commit: commit.id,
             parents: commit.parents.clone(),
             base: commit.parents.first().copied(),
             origin: if change.is_addition() { Origin::New } else { Origin::Known },
             is_tip: view.is_tip,
-        });
-        if undo.as_ref().is_some_and(|undo| undo.direction == Direction::Added && !undo.is_tip) {
-            self.oldest_base = commit.parents.first().copied();
-        }
-        let finding = finding(voice, place, message, fix);
-        self.store(finding, None, Some(commit.id), undo);
+            edit: edit(fix),
+        })
     }
 
     /// About a commit as a whole.
@@ -202,13 +254,20 @@ impl Findings {
 
     /// The findings, strongest first, and how many more there are.
     #[must_use]
-    pub fn finish(self, shape: Shape) -> (Vec<Finding>, usize) {
+    pub fn finish(self, shape: Shape, uncounted: usize) -> (Vec<Finding>, usize) {
         let total = self.index.len() + self.counted.len();
         let [warn, hold, refuse] = self.stored;
         let all = refuse.into_iter().chain(hold).chain(warn).take(self.max);
         let findings: Vec<Finding> = all.map(|stored| stored.finish(shape, self.oldest_base)).collect();
-        let more = total - findings.len();
+        let more = total - findings.len() + uncounted;
         (findings, more)
+    }
+}
+
+fn edit(fix: &Fix) -> Option<String> {
+    match fix {
+        Fix::Edit(what) => Some(what.clone()),
+        Fix::Text(_) | Fix::Undo | Fix::Ask => None,
     }
 }
 
@@ -216,7 +275,7 @@ fn finding(voice: Voice<'_>, place: Place, message: String, fix: Fix) -> Finding
     let fix = match (voice.fix, fix) {
         (Some(own), _) => own.to_owned(),
         (None, Fix::Text(text)) => text,
-        (None, Fix::Undo) => String::new(),
+        (None, Fix::Undo | Fix::Edit(_)) => String::new(),
         (None, Fix::Ask) => "ask the people who run this gate".to_owned(),
     };
     Finding { rule: voice.id.to_owned(), effect: voice.effect, place, message, fix }
@@ -246,6 +305,9 @@ impl Undo {
         if self.direction == Direction::Dropped {
             return format!("keep {}: git pull --rebase, then push again without --force", short(&self.commit));
         }
+        if let Some(edit) = &self.edit {
+            return self.rewrite(edit, others);
+        }
         let amend = self.amend();
         if self.is_tip && others == 0 {
             return amend.unwrap_or_else(|| format!("take the change out and {AMEND}"));
@@ -270,6 +332,20 @@ impl Undo {
                 format!("git rebase -i --rebase-merges {base}, edit {edit}: {amend}; git rebase --continue, push again")
             }
         }
+    }
+
+    /// How the commits are rewritten when only a person or an agent can say what becomes of the file.
+    fn rewrite(&self, edit: &str, others: usize) -> String {
+        if self.is_tip && others == 0 {
+            return format!("{edit}; git commit -a --amend, push again");
+        }
+        let base = self.base.as_ref().map_or_else(|| "--root".to_owned(), short);
+        let which = if others == 0 { short(&self.commit) } else { "each commit that has it".to_owned() };
+        let merges = if self.parents.len() > 1 { "--rebase-merges " } else { "" };
+        format!(
+            "a later commit does not take it out of history: git rebase -i {merges}{base}, edit {which}: {edit}; \
+             git commit -a --amend; git rebase --continue, push again"
+        )
     }
 
     /// The command at the commit itself. Running it again changes nothing.

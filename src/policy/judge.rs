@@ -34,7 +34,7 @@ fn decide(case: &Case<'_>, findings: Findings) -> Judgement {
         Some(Effect::Hold) => Decision::Hold,
         Some(Effect::Refuse) => Decision::Refuse,
     };
-    let (findings, more_findings) = findings.finish(shape(case.facts));
+    let (findings, more_findings) = findings.finish(shape(case.facts), case.facts.more_sightings);
     Judgement { findings, more_findings, decision }
 }
 
@@ -54,8 +54,8 @@ struct Scene<'a> {
     principal: Option<usize>,
 }
 
-/// Grants with their places in the policy.
-type Numbered<'a> = Vec<(usize, &'a Grant)>;
+/// Grants or rules with their places in the policy.
+type Numbered<'a, T> = Vec<(usize, &'a T)>;
 
 /// Which grants, grants used up, and rules.
 type LensKey = (Vec<usize>, Vec<usize>, Vec<usize>);
@@ -65,7 +65,7 @@ struct Lens<'a> {
     grants: Vec<&'a Grant>,
     /// Grants whose quota is used up: they give nothing, but are a better reason than "no grant".
     spent: Vec<&'a Grant>,
-    rules: Vec<&'a Rule>,
+    rules: Numbered<'a, Rule>,
     /// Groups of the push that are seen through this lens.
     groups: BTreeSet<usize>,
     /// For each commit of the push, whether it is.
@@ -105,7 +105,7 @@ impl<'a> Scene<'a> {
             let lens = lenses.entry(key).or_insert_with(|| Lens {
                 grants: grants.into_iter().map(|(_, g)| g).collect(),
                 spent: spent.into_iter().map(|(_, g)| g).collect(),
-                rules: rules.into_iter().map(|(_, r)| r).collect(),
+                rules,
                 groups: BTreeSet::new(),
                 commits: vec![false; facts.commits.len()],
             });
@@ -121,7 +121,7 @@ impl<'a> Scene<'a> {
     }
 
     /// The grants that allow this ref update, and those that would with quota left.
-    fn grants_of(&self, update: &UpdateFacts, findings: &mut Findings) -> (Numbered<'a>, Numbered<'a>) {
+    fn grants_of(&self, update: &UpdateFacts, findings: &mut Findings) -> (Numbered<'a, Grant>, Numbered<'a, Grant>) {
         let case = self.case;
         let name = &update.update.name;
         let allowing = self.grants().filter(|(_, g)| g.allow.contains(&update.kind) && g.has_ref(name, self.who()));
@@ -187,6 +187,11 @@ impl<'a> Scene<'a> {
         for update in &self.case.facts.updates {
             for (index, rule) in self.rules(update) {
                 rule.check.update(update, self.who(), self.voice(rule), findings);
+                for tag in &update.tags {
+                    for sighting in tag.sightings.iter().filter(|sighting| sighting.rule == index) {
+                        findings.tag_sighting(self.voice(rule), update, sighting);
+                    }
+                }
                 if seen.insert(index) {
                     rule.check.push(self.case.facts, self.voice(rule), findings);
                 }
@@ -198,14 +203,18 @@ impl<'a> Scene<'a> {
         let tips: HashSet<_> = self.case.facts.updates.iter().filter_map(|u| u.commit).collect();
         for (index, commit) in self.case.facts.commits.iter().enumerate() {
             let lenses: Vec<&Lens<'a>> = lenses.iter().filter(|l| l.commits.get(index) == Some(&true)).collect();
-            for rule in lenses.iter().flat_map(|lens| &lens.rules) {
+            let is_tip = tips.contains(&commit.id);
+            for (index, rule) in lenses.iter().flat_map(|lens| &lens.rules) {
                 rule.check.commit(commit, self.voice(rule), findings);
+                for sighting in commit.sightings.iter().filter(|sighting| sighting.rule == *index) {
+                    findings.commit_sighting(self.voice(rule), commit, is_tip, sighting);
+                }
             }
             for change in &commit.changes {
                 let is_link = change.old.iter().flatten().chain(&change.new).any(|e| e.is_symlink() || e.is_gitlink());
                 let place = if is_link { Place::Link } else { Place::Plain };
                 let path = Subject::new(&change.path, place);
-                let view = ChangeView { commit, change, path, is_tip: tips.contains(&commit.id) };
+                let view = ChangeView { commit, change, path, is_tip };
                 always::change(&view, &self.settings, findings);
                 for lens in &lenses {
                     self.judge_change(lens, &view, findings);
@@ -226,8 +235,11 @@ impl<'a> Scene<'a> {
                 }
             }
         }
-        for rule in &lens.rules {
+        for (index, rule) in &lens.rules {
             rule.check.change(view, self.who(), self.voice(rule), findings);
+            for sighting in view.change.sightings.iter().filter(|sighting| sighting.rule == *index) {
+                findings.change_sighting(self.voice(rule), view, sighting);
+            }
         }
         if self.settings.symlink_targets == SymlinkTargets::Checked {
             self.judge_symlink(lens, view, findings);
@@ -281,8 +293,8 @@ impl<'a> Scene<'a> {
             return;
         }
         let subject = Subject::new(&target, Place::Link);
-        let blocking = lens.rules.iter().filter(|rule| self.voice(rule).effect > Effect::Warn);
-        let mut guards = blocking.filter_map(|rule| rule.check.guarded_paths());
+        let blocking = lens.rules.iter().filter(|(_, rule)| self.voice(rule).effect > Effect::Warn);
+        let mut guards = blocking.filter_map(|(_, rule)| rule.check.guarded_paths());
         if guards.any(|paths| paths.forbids(&subject, self.who())) {
             findings.change(voice, view, "the symlink leads to a guarded path".to_owned(), Fix::Undo);
         }

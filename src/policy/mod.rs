@@ -1,6 +1,8 @@
 //! The admin's policy: facts in, findings out. No file, clock, network, async or log here.
 
+mod content;
 mod document;
+mod examiner;
 mod findings;
 mod fold;
 mod glob;
@@ -8,11 +10,14 @@ mod grant;
 mod judge;
 mod lint;
 mod name_flaw;
+mod object_text;
 mod pattern;
 mod pattern_list;
 mod people;
+mod pusher;
 pub mod rules;
 mod settings;
+mod spotted;
 mod symlink;
 #[cfg(test)]
 mod testing;
@@ -21,6 +26,8 @@ use crate::model::{
     Finding, Needs, PrincipalKind, PrincipalName, PushFacts, RefName, RefUpdate, RepoName, UpdateKind, Usage,
 };
 use crate::strict::{Problem, Problems};
+pub use content::{Blobs, Unreadable};
+pub use examiner::Examiner;
 use grant::Grant;
 use jiff::Timestamp;
 pub use pattern::{Subject, Who};

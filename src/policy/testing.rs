@@ -4,7 +4,7 @@ use crate::model::{
     Change, CommitFacts, Direction, Entry, Group, ObjectId, PrincipalName, PushFacts, RefName, RefUpdate, RepoName,
     UpdateFacts, UpdateKind, Usage,
 };
-use crate::policy::{Case, Judgement, Policy, Principal};
+use crate::policy::{Blobs, Case, Examiner, Judgement, Policy, Principal, Unreadable};
 use jiff::Timestamp;
 
 pub const FILE: u32 = 0o100644;
@@ -42,6 +42,7 @@ pub fn change(path: impl AsRef<[u8]>) -> Change {
         lfs_size: None,
         twin: None,
         twin_entry: None,
+        sightings: Vec::new(),
     }
 }
 
@@ -57,6 +58,7 @@ pub fn commit(number: u8, changes: Vec<Change>) -> CommitFacts {
         parents: vec![id(number - 1)],
         subject: "work".into(),
         changes,
+        sightings: Vec::new(),
         is_new: true,
     }
 }
@@ -71,7 +73,7 @@ pub fn update(name: &str, kind: UpdateKind) -> UpdateFacts {
 /// All commits count for all updates.
 pub fn push(updates: Vec<UpdateFacts>, commits: Vec<CommitFacts>) -> PushFacts {
     let group = Group { updates: (0..updates.len()).collect(), commits: (0..commits.len()).collect() };
-    PushFacts { updates, commits, groups: vec![group], lines: None, pack_bytes: 1000 }
+    PushFacts { updates, commits, groups: vec![group], lines: None, more_sightings: 0, pack_bytes: 1000 }
 }
 
 /// One commit with these changes, as an update of a branch of `claude-1`.
@@ -139,3 +141,89 @@ pub fn speaks(keys: &str, change: Change) -> bool {
         _ => panic!("{with} beside {without}"),
     }
 }
+
+/// Contents by object id, for rules that look inside.
+#[derive(Default)]
+pub struct Memory(pub std::collections::HashMap<ObjectId, std::sync::Arc<Vec<u8>>>);
+
+impl Memory {
+    /// Takes a blob in; the id is made up, the same for the same bytes.
+    pub fn add(&mut self, bytes: &[u8]) -> ObjectId {
+        let digest = <sha2::Sha256 as sha2::Digest>::digest(bytes);
+        let id = ObjectId::try_from(&digest[..20]).expect("20 bytes");
+        self.0.insert(id, std::sync::Arc::new(bytes.to_owned()));
+        id
+    }
+}
+
+impl Blobs for Memory {
+    fn read(&self, id: &ObjectId) -> Result<std::sync::Arc<Vec<u8>>, Unreadable> {
+        self.0.get(id).cloned().ok_or_else(|| Unreadable(format!("no blob {id}").into()))
+    }
+
+    fn stream(&self, id: &ObjectId, piece: &mut dyn FnMut(&[u8])) -> Result<(), Unreadable> {
+        // Odd pieces, so that nothing depends on where they are cut.
+        self.read(id)?.chunks(100_003).for_each(piece);
+        Ok(())
+    }
+
+    fn secrets(&self, _id: &ObjectId, path: &[u8], bytes: &[u8]) -> std::sync::Arc<Vec<crate::secret::Hit>> {
+        std::sync::Arc::new(crate::secret::scan(path, bytes))
+    }
+}
+
+/// One changed file: path, what the parent has there, what the commit has.
+pub type File<'a> = (&'a str, Option<&'a [u8]>, Option<&'a [u8]>);
+
+/// Judges one commit that changes these files; each finding as `refuse r src/a:3 message`.
+pub fn judge_files(text: &str, files: &[File<'_>]) -> Vec<String> {
+    let mut memory = Memory::default();
+    let file = |memory: &mut Memory, bytes: &[u8]| Some(Entry { mode: FILE, id: memory.add(bytes) });
+    let changes = files.iter().map(|(path, old, new)| Change {
+        old: vec![old.and_then(|bytes| file(&mut memory, bytes))],
+        new: new.and_then(|bytes| file(&mut memory, bytes)),
+        size: new.map(|bytes| bytes.len() as u64),
+        ..change(path)
+    });
+    let facts = one(changes.collect());
+    judge_examined(text, facts, &memory, b"")
+}
+
+/// Judges a push whose first commit is `raw` (if that is not empty) with the rules that look inside.
+pub fn judge_examined(text: &str, mut facts: PushFacts, memory: &Memory, raw: &[u8]) -> Vec<String> {
+    let policy = policy(text);
+    let principal = principal(&policy, "claude-1");
+    let updates: Vec<RefUpdate> = facts.updates.iter().map(|u| u.update.clone()).collect();
+    let examiner = Examiner::new(&policy, &principal, &repo(), &updates, CONTENT_BYTES_MAX);
+    for at in 0..facts.commits.len() {
+        let commit = facts.commits[at].clone();
+        for (index, change) in commit.changes.iter().enumerate() {
+            facts.commits[at].changes[index].sightings =
+                examiner.change(&commit, change, memory).unwrap_or_else(|error| panic!("{error:?}"));
+        }
+        if !raw.is_empty() {
+            facts.commits[at].sightings = examiner.commit(&commit, raw);
+        }
+    }
+    for tag in facts.updates.iter_mut().flat_map(|update| &mut update.tags) {
+        tag.sightings = examiner.tag(tag);
+    }
+    let case = Case {
+        principal: &principal,
+        repo: &repo(),
+        facts: &facts,
+        findings: &[],
+        usage: &Usage::default(),
+        now: now(),
+        findings_max: 20,
+    };
+    let show = |finding: &crate::model::Finding| {
+        let path = finding.place.path.as_ref().map(|path| format!(" {path}")).unwrap_or_default();
+        let line = finding.place.line.map(|line| format!(":{line}")).unwrap_or_default();
+        format!("{} {}{path}{line} {}", finding.effect.as_str(), finding.rule, finding.message)
+    };
+    policy.judge(&case).findings.iter().map(show).collect()
+}
+
+/// The limit in these tests: small, so that a large file is no burden.
+pub const CONTENT_BYTES_MAX: u64 = 6 * 1024 * 1024;

@@ -166,7 +166,14 @@ mod tests {
 
     #[test]
     fn b13_every_ref_leads_to_a_commit() {
-        let tag = |name: &str, has_tagger| TagFacts { id: id(3), name: name.into(), message: "".into(), has_tagger };
+        let tag = |name: &str, has_tagger| TagFacts {
+            id: id(3),
+            name: name.into(),
+            message: "".into(),
+            has_tagger,
+            raw: "".into(),
+            sightings: Vec::new(),
+        };
         let of = |name: &str, tags, commit| UpdateFacts { tags, commit, ..update(name, Create) };
         let old_tags = format!("{OPEN}[repo.app]\ntags_without_tagger = \"allow\"\n");
         let branch = "refs/heads/agent/claude-1/x";

@@ -4,18 +4,23 @@
 
 pub mod always;
 pub mod amount;
+pub mod conflict_marker;
 pub mod entry_name;
 pub mod entry_type;
 pub mod path;
 pub mod ref_name;
 pub mod size;
 
-use crate::model::{CommitFacts, Effect, Needs, PushFacts, RefName, RepoName, UpdateFacts, is_invisible};
+use crate::model::{Change, CommitFacts, Effect, Needs, PushFacts, RefName, RepoName, UpdateFacts, is_invisible};
+use crate::policy::content::{Content, Unreadable};
 use crate::policy::findings::{ChangeView, Findings, Voice};
+use crate::policy::object_text::{CommitText, TagText};
 use crate::policy::pattern::{PatternOf, Subject, Who};
 use crate::policy::pattern_list::{PatternList, one_or_more};
 use crate::policy::people::{NameList, People};
+use crate::policy::pusher::Pusher;
 use crate::policy::settings::Mode;
+use crate::policy::spotted::Spotted;
 use crate::strict::{Problem, Span, Table, Value, suggest};
 use std::fmt;
 
@@ -26,6 +31,31 @@ pub trait Check: fmt::Debug + Send + Sync {
     fn commit(&self, _commit: &CommitFacts, _voice: Voice<'_>, _findings: &mut Findings) {}
 
     fn change(&self, _view: &ChangeView<'_>, _who: Who<'_>, _voice: Voice<'_>, _findings: &mut Findings) {}
+
+    /// Whether the check has anything to say about what is in files: [`Self::wants`] and [`Self::content`].
+    fn looks_into_files(&self) -> bool {
+        false
+    }
+
+    /// Whether it is to look into this changed entry. Asked often: by path and entry only.
+    fn wants(&self, _change: &Change, _path: &Subject<'_>, _who: Who<'_>) -> bool {
+        true
+    }
+
+    /// Looks into a changed entry of an added commit: a file, a symlink's target, or what a deletion leaves (nothing).
+    /// A change of the mode alone comes too: [`Change::brings_content`].
+    fn content(&self, _content: &Content<'_>, _spotted: &mut Spotted<'_>) -> Result<(), Unreadable> {
+        Ok(())
+    }
+
+    /// Whether the check has anything to say about commit and tag objects: the two below.
+    fn looks_into_objects(&self) -> bool {
+        false
+    }
+
+    fn commit_object(&self, _commit: &CommitText<'_>, _pusher: &Pusher<'_>, _spotted: &mut Spotted<'_>) {}
+
+    fn tag_object(&self, _tag: &TagText<'_>, _pusher: &Pusher<'_>, _spotted: &mut Spotted<'_>) {}
 
     /// Once for a push, if any of its ref updates is the rule's.
     fn push(&self, _facts: &PushFacts, _voice: Voice<'_>, _findings: &mut Findings) {}
@@ -69,6 +99,7 @@ pub const KINDS: &[RuleKind] = &[
     RuleKind { name: "entry-name", doc: entry_name::DOC, read: entry_name::read },
     RuleKind { name: "size", doc: size::DOC, read: size::read },
     RuleKind { name: "amount", doc: amount::DOC, read: amount::read },
+    RuleKind { name: "conflict-marker", doc: conflict_marker::DOC, read: conflict_marker::read },
 ];
 
 /// One `[rule.ID]`.

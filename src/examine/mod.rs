@@ -1,0 +1,188 @@
+//! Reads what a push brings, for the rules that look inside: files, commit objects and tag objects.
+//!
+//! Objects and facts in, sightings into the facts. Which rule looks where, and what it sees, is the policy's; this
+//! stage only brings the bytes, on as many threads as it is worth.
+
+mod blobs;
+
+use crate::examine::blobs::ObjectBlobs;
+pub use crate::examine::blobs::SecretCache;
+use crate::git::{Objects, ReadError};
+use crate::model::{CommitFacts, Direction, Effect, Limits, PushFacts, Sighting};
+use crate::policy::{Examiner, Unreadable};
+use gix::objs::Kind;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Entries one thread takes at a time.
+const CHANGES_AT_ONCE: usize = 32;
+/// With less to read another thread costs more than it gives.
+const BYTES_PER_THREAD_MIN: u64 = 256 * 1024;
+const THREADS_MAX: usize = 8;
+
+/// Why a push could not be examined. Never a reason to let it pass.
+#[derive(Debug, thiserror::Error)]
+pub enum ExamineError {
+    /// The time for judging is over, or the gate shuts down.
+    #[error("looking into the files of the push took too long (limit judge_time_max)")]
+    Stopped,
+    #[error("internal error while reading objects")]
+    Read(#[from] ReadError),
+    #[error("internal error while reading objects: {}", .0.0)]
+    Unreadable(Unreadable),
+}
+
+/// Fills in the sightings of all commits, changes and tags.
+pub fn examine(
+    objects: &Objects,
+    examiner: &Examiner<'_>,
+    cache: &SecretCache,
+    facts: &mut PushFacts,
+    limits: &Limits,
+    stop: &AtomicBool,
+) -> Result<(), ExamineError> {
+    if examiner.looks_into_objects() {
+        for tag in facts.updates.iter_mut().flat_map(|update| &mut update.tags) {
+            tag.sightings = examiner.tag(tag);
+        }
+    }
+    let units = units(&facts.commits, examiner);
+    let shared =
+        Shared { commits: &facts.commits, units: &units, examiner, cache, limits, stop, next: AtomicUsize::new(0) };
+    let parts = shared.run(objects)?;
+    for part in parts {
+        facts.more_sightings += part.more;
+        for (unit, sightings) in part.seen {
+            let Some(commit) = facts.commits.get_mut(unit.commit) else { continue };
+            match unit.change {
+                None => commit.sightings = sightings,
+                Some(change) => {
+                    if let Some(change) = commit.changes.get_mut(change) {
+                        change.sightings = sightings;
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One thing to look into.
+#[derive(Debug, Clone, Copy)]
+struct Unit {
+    commit: usize,
+    /// `None`: the commit object itself.
+    change: Option<usize>,
+}
+
+fn units(commits: &[CommitFacts], examiner: &Examiner<'_>) -> Vec<Unit> {
+    let mut units = Vec::new();
+    let added = commits.iter().enumerate().filter(|(_, commit)| commit.direction == Direction::Added);
+    for (commit, facts) in added {
+        if examiner.looks_into_objects() {
+            units.push(Unit { commit, change: None });
+        }
+        if examiner.looks_into_files() {
+            units.extend((0..facts.changes.len()).map(|change| Unit { commit, change: Some(change) }));
+        }
+    }
+    units
+}
+
+struct Shared<'a> {
+    commits: &'a [CommitFacts],
+    units: &'a [Unit],
+    examiner: &'a Examiner<'a>,
+    cache: &'a SecretCache,
+    limits: &'a Limits,
+    stop: &'a AtomicBool,
+    next: AtomicUsize,
+}
+
+/// What one thread saw.
+#[derive(Default)]
+struct Part {
+    seen: Vec<(Unit, Vec<Sighting>)>,
+    kept: HashMap<(usize, Option<Effect>), usize>,
+    more: usize,
+}
+
+impl Shared<'_> {
+    fn run(&self, objects: &Objects) -> Result<Vec<Part>, ExamineError> {
+        let threads = self.threads();
+        if threads <= 1 {
+            return Ok(vec![self.work(objects)?]);
+        }
+        let handles: Vec<Objects> = (0..threads).map(|_| objects.clone()).collect();
+        std::thread::scope(|scope| {
+            let spawn = |objects: Objects| scope.spawn(move || self.work(&objects));
+            let workers: Vec<_> = handles.into_iter().map(spawn).collect();
+            let join = |worker: std::thread::ScopedJoinHandle<'_, _>| {
+                worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            workers.into_iter().map(join).collect()
+        })
+    }
+
+    fn threads(&self) -> usize {
+        let available = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+        let sizes = self.commits.iter().flat_map(|commit| &commit.changes).filter_map(|change| change.size);
+        let bytes = sizes.fold(0, u64::saturating_add);
+        let wanted = usize::try_from(bytes / BYTES_PER_THREAD_MIN).unwrap_or(usize::MAX);
+        wanted.max(self.units.len() / 256).clamp(1, available)
+    }
+
+    fn work(&self, objects: &Objects) -> Result<Part, ExamineError> {
+        let blobs = ObjectBlobs::new(objects, self.cache);
+        let mut part = Part::default();
+        let mut buffer = Vec::new();
+        loop {
+            let start = self.next.fetch_add(CHANGES_AT_ONCE, Ordering::Relaxed);
+            let Some(units) = self.units.get(start..) else { return Ok(part) };
+            if units.is_empty() {
+                return Ok(part);
+            }
+            for unit in units.iter().take(CHANGES_AT_ONCE) {
+                if self.stop.load(Ordering::Relaxed) {
+                    return Err(ExamineError::Stopped);
+                }
+                let sightings = self.look(*unit, objects, &blobs, &mut buffer)?;
+                part.keep(*unit, sightings, self.limits.findings_max);
+            }
+        }
+    }
+
+    fn look(
+        &self,
+        unit: Unit,
+        objects: &Objects,
+        blobs: &ObjectBlobs<'_>,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Vec<Sighting>, ExamineError> {
+        let Some(commit) = self.commits.get(unit.commit) else { return Ok(Vec::new()) };
+        let Some(change) = unit.change else {
+            objects.read(&commit.id, Kind::Commit, buffer)?;
+            return Ok(self.examiner.commit(commit, buffer));
+        };
+        match commit.changes.get(change) {
+            Some(change) => self.examiner.change(commit, change, blobs).map_err(ExamineError::Unreadable),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+impl Part {
+    /// Keeps enough of each rule and effect to tell of; the rest is only counted, so that memory stays bounded.
+    fn keep(&mut self, unit: Unit, mut sightings: Vec<Sighting>, max: usize) {
+        sightings.retain(|sighting| {
+            let kept = self.kept.entry((sighting.rule, sighting.effect)).or_default();
+            *kept += 1;
+            let is_kept = *kept <= max.max(1);
+            self.more += usize::from(!is_kept);
+            is_kept
+        });
+        if !sightings.is_empty() {
+            self.seen.push((unit, sightings));
+        }
+    }
+}
