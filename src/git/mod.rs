@@ -7,6 +7,7 @@ mod delta_cache;
 pub mod local;
 pub mod mirror;
 pub mod objects;
+pub mod scratch;
 pub mod ssh;
 pub mod upload_pack;
 pub mod upstream;
