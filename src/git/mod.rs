@@ -1,5 +1,6 @@
 //! The mirror and its objects. The only place that spawns git (`command`).
 
+mod big_blob;
 pub mod client;
 pub mod command;
 pub mod credential;
