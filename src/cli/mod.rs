@@ -170,7 +170,7 @@ pub fn main() -> ExitCode {
         Command::CheckConfig => check_config::run(&cli.config),
         Command::Doctor(args) => doctor::run(&cli.config, &args),
         Command::Check(args) => check::run(&args),
-        Command::Policy(command) => policy::run(&command),
+        Command::Policy(command) => policy::run(&cli.config, &command),
         Command::Log(args) => log::run(&cli.config, &args),
         Command::Hook(HookCommand::PreReceive(args)) => hook::pre_receive(&args),
         Command::ReceivePack(args) => receive_pack::run(&args),

@@ -1,6 +1,7 @@
 //! `refgate policy …`: to write a policy with confidence.
 
 mod backtest;
+mod recover;
 mod test;
 
 use super::{Failure, cannot, complain, negative};
@@ -15,12 +16,15 @@ pub enum PolicyCommand {
     Test(test::TestArgs),
     /// Replay a history as if it had been pushed, and count what the rules say.
     Backtest(backtest::BacktestArgs),
+    /// Put a policy in force by hand, when the one that was pushed keeps everybody out.
+    Recover(recover::RecoverArgs),
 }
 
-pub fn run(command: &PolicyCommand) -> ExitCode {
+pub fn run(config: &Path, command: &PolicyCommand) -> ExitCode {
     match command {
         PolicyCommand::Test(args) => test::run(args),
         PolicyCommand::Backtest(args) => backtest::run(args),
+        PolicyCommand::Recover(args) => recover::run(config, args),
     }
 }
 
