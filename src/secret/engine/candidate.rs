@@ -1,7 +1,7 @@
 //! Whether a match is a hit: what stands beside it, what the value looks like, and what a check says.
 
 use super::layer::Frame;
-use super::values;
+use super::{bigram, values};
 use crate::secret::check::Verdict;
 use crate::secret::pattern::Match;
 use crate::secret::rule::{Rule, Side};
@@ -32,7 +32,7 @@ pub(super) fn judge(rule: &Rule, number: usize, frame: &Frame<'_>, found: &Match
     let secret = text.get(found.secret.clone())?;
     if values::is_placeholder(secret)
         || rule.entropy_min.is_some_and(|min| values::entropy(secret) < min)
-        || (rule.random && !values::is_random(secret))
+        || (rule.random && !bigram::is_random(secret))
         || !has_near(rule, frame, &found.whole)
     {
         return None;

@@ -62,7 +62,7 @@ impl Work<'_> {
     fn frame(&mut self, frame: &Frame<'_>) {
         let mut progress = Vec::new();
         let scanner = self.scanner;
-        scanner.keywords.find(frame.text, |rules, start, _end| {
+        scanner.keywords.find(frame.text, |rules, start| {
             if progress.is_empty() {
                 progress.resize(scanner.rules.len(), Progress::default());
             }

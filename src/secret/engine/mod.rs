@@ -1,5 +1,6 @@
 //! Scanning: keywords, then the patterns of their rules around each, then what speaks against a match.
 
+mod bigram;
 mod candidate;
 mod hits;
 mod keywords;
