@@ -48,7 +48,7 @@ pub(super) fn judge(rule: &Rule, number: usize, frame: &Frame<'_>, found: &Match
         span: frame.origin(&found.secret),
         certainty,
         is_wrong: verdict == Verdict::Wrong,
-        encoding: frame.from.map(|(_, decoded)| decoded.encoding),
+        encoding: frame.from.and_then(|(_, decoded)| decoded.encoding(&found.secret)),
         secret: Secret::new(secret),
     })
 }
@@ -69,7 +69,7 @@ fn has_near(rule: &Rule, frame: &Frame<'_>, whole: &Range<usize>) -> bool {
     let Some(near) = &rule.near else { return true };
     let around = lines_around(frame.text, whole, near.lines);
     let is_near = near.keywords.iter().any(|word| contains(around, word.as_bytes()));
-    is_near || frame.from.is_some_and(|(outer, decoded)| has_near(rule, outer, &decoded.map.source(whole)))
+    is_near || frame.from.is_some_and(|(outer, decoded)| has_near(rule, outer, &decoded.source(whole)))
 }
 
 fn lines_around<'a>(text: &'a [u8], range: &Range<usize>, lines: u32) -> &'a [u8] {

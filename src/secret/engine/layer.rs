@@ -27,7 +27,7 @@ impl Frame<'_> {
     pub(super) fn origin(&self, range: &Range<usize>) -> Range<usize> {
         match self.from {
             None => range.clone(),
-            Some((outer, decoded)) => outer.origin(&decoded.map.source(range)),
+            Some((outer, decoded)) => outer.origin(&decoded.source(range)),
         }
     }
 
