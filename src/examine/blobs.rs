@@ -1,6 +1,6 @@
 //! Contents of blobs for the rules, and what the secret scanner found in them before.
 
-use crate::git::Objects;
+use crate::git::{Objects, ReadError};
 use crate::model::ObjectId;
 use crate::policy::{Blobs, Unreadable};
 use crate::secret;
@@ -79,6 +79,14 @@ impl Blobs for ObjectBlobs<'_> {
             self.kept.borrow_mut().put(*id, Arc::clone(&blob));
         }
         Ok(blob)
+    }
+
+    fn size(&self, id: &ObjectId) -> Result<u64, Unreadable> {
+        match self.objects.header(id).map_err(unreadable)? {
+            Some((Kind::Blob, size)) => Ok(size),
+            Some((kind, _)) => Err(unreadable(ReadError::Kind(*id, kind, Kind::Blob))),
+            None => Err(unreadable(ReadError::Missing(*id))),
+        }
     }
 
     fn stream(&self, id: &ObjectId, piece: &mut dyn FnMut(&[u8])) -> Result<(), Unreadable> {

@@ -129,6 +129,11 @@ pub fn with_rule(keys: &str) -> String {
     format!("{OPEN}\n[rule.r]\nthen = \"refuse\"\n{keys}\n")
 }
 
+/// What is said of a rule `r` that is not right.
+pub fn problems(keys: &str) -> String {
+    Policy::parse("policy.toml", &with_rule(keys)).expect_err("a problem").to_string()
+}
+
 /// Judges one change by one rule: whether the rule speaks, beside what is said of the name without any rule.
 pub fn speaks(keys: &str, change: Change) -> bool {
     let without = verdict(OPEN, &one(vec![change.clone()]));
@@ -159,6 +164,10 @@ impl Memory {
 impl Blobs for Memory {
     fn read(&self, id: &ObjectId) -> Result<std::sync::Arc<Vec<u8>>, Unreadable> {
         self.0.get(id).cloned().ok_or_else(|| Unreadable(format!("no blob {id}").into()))
+    }
+
+    fn size(&self, id: &ObjectId) -> Result<u64, Unreadable> {
+        Ok(self.read(id)?.len() as u64)
     }
 
     fn stream(&self, id: &ObjectId, piece: &mut dyn FnMut(&[u8])) -> Result<(), Unreadable> {
