@@ -8,7 +8,7 @@ use crate::policy::pattern::{Subject, Who};
 use crate::policy::pusher::Pusher;
 pub use crate::policy::window::{View, Window};
 use crate::policy::window::{Windows, without_end};
-use crate::secret;
+use crate::secret::{self, FingerprintKey};
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -30,7 +30,7 @@ pub trait Blobs {
     fn stream(&self, id: &ObjectId, piece: &mut dyn FnMut(&[u8])) -> Result<(), Unreadable>;
 
     /// What the secret scanner finds in a blob under a path, the first time or again.
-    fn secrets(&self, id: &ObjectId, path: &[u8], bytes: &[u8]) -> Arc<Vec<secret::Hit>>;
+    fn secrets(&self, id: &ObjectId, path: &[u8], bytes: &[u8]) -> Arc<Vec<secret::Found>>;
 }
 
 /// Is told the number of a line, from 1, and its bytes.
@@ -50,6 +50,8 @@ pub struct Content<'a> {
     pub path: &'a Subject<'a>,
     pub who: Who<'a>,
     pub pusher: &'a Pusher<'a>,
+    /// For names of secrets that tell nothing about them.
+    pub key: Option<&'a FingerprintKey>,
     blobs: &'a dyn Blobs,
     whole_bytes_max: u64,
     new: OnceCell<Text>,
@@ -134,9 +136,10 @@ impl<'a> Content<'a> {
         whole_bytes_max: u64,
         (commit, change, path): (&'a CommitFacts, &'a Change, &'a Subject<'a>),
         (who, pusher): (Who<'a>, &'a Pusher<'a>),
+        key: Option<&'a FingerprintKey>,
     ) -> Self {
         let (new, large, olds, added) = Default::default();
-        Self { commit, change, path, who, pusher, blobs, whole_bytes_max, new, large, olds, added }
+        Self { commit, change, path, who, pusher, key, blobs, whole_bytes_max, new, large, olds, added }
     }
 
     /// Whether the new content is too large to be read as a whole (`content_bytes_max`).
@@ -303,7 +306,7 @@ impl<'a> Content<'a> {
     }
 
     /// What the secret scanner finds in the new content as a whole; `None` if it is large.
-    pub fn secrets(&self) -> Result<Option<Arc<Vec<secret::Hit>>>, Unreadable> {
+    pub fn secrets(&self) -> Result<Option<Arc<Vec<secret::Found>>>, Unreadable> {
         let (Some(entry), Some(raw)) = (self.change.new, self.raw()?) else { return Ok(None) };
         Ok(Some(self.blobs.secrets(&entry.id, &self.change.path, raw)))
     }
@@ -358,7 +361,7 @@ mod tests {
         let principal = principal(&policy, "claude-1");
         let pusher = Pusher::new(&principal, &policy.people);
         let (commit, path) = (commit(9, vec![]), Subject::name(b"a"));
-        look(&Content::new(&memory, MAX, (&commit, &change, &path), (Who::Anyone, &pusher)))
+        look(&Content::new(&memory, MAX, (&commit, &change, &path), (Who::Anyone, &pusher), None))
     }
 
     fn added(olds: &[&[u8]], new: &[u8]) -> Vec<(u32, String)> {

@@ -11,6 +11,7 @@ pub mod lfs;
 pub mod merge;
 pub mod path;
 pub mod ref_name;
+pub mod secret;
 pub mod size;
 pub mod text;
 
@@ -106,6 +107,7 @@ pub const KINDS: &[RuleKind] = &[
     RuleKind { name: "text", doc: text::DOC, read: text::read },
     RuleKind { name: "lfs", doc: lfs::DOC, read: lfs::read },
     RuleKind { name: "merge", doc: merge::DOC, read: merge::read },
+    RuleKind { name: "secret", doc: secret::DOC, read: secret::read },
 ];
 
 /// One `[rule.ID]`.
@@ -125,7 +127,7 @@ pub struct Rule {
     pub span: Span,
 }
 
-const EFFECTS: [(&str, Effect); 3] = [("warn", Effect::Warn), ("hold", Effect::Hold), ("refuse", Effect::Refuse)];
+pub const EFFECTS: [(&str, Effect); 3] = [("warn", Effect::Warn), ("hold", Effect::Hold), ("refuse", Effect::Refuse)];
 
 /// Longest own text of an admin, so that a message stays a line.
 const TEXT_LENGTH_MAX: usize = 300;
