@@ -1,5 +1,28 @@
 //! Characters that are not seen.
 
+/// Bytes that an invisible character begins with.
+const STARTS: [bool; 256] = {
+    let mut starts = [false; 256];
+    let bytes = b"\xc2\xcd\xd8\xe1\xe2\xe3\xef\xf0\xf3";
+    let mut at = 0;
+    while at < bytes.len() {
+        starts[bytes[at] as usize] = true;
+        at += 1;
+    }
+    starts
+};
+
+/// Where one may be.
+pub(super) fn candidates(text: &[u8]) -> impl Iterator<Item = usize> {
+    const CHUNK: usize = 64;
+    // Nearly every chunk of nearly every text ends here.
+    let chunks = text.chunks(CHUNK).enumerate().filter(|(_, chunk)| !chunk.is_ascii());
+    chunks.flat_map(|(number, chunk)| {
+        let starts = chunk.iter().enumerate().filter(|(_, byte)| STARTS.get(usize::from(**byte)) == Some(&true));
+        starts.map(move |(at, _)| number * CHUNK + at)
+    })
+}
+
 /// How many bytes an invisible character at the start of this text takes; 0 if there is none.
 pub(super) fn width(text: &[u8]) -> usize {
     match text {

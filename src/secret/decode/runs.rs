@@ -1,8 +1,5 @@
 //! Runs of base64 and hex in a text.
 //!
-//! A run of 24 characters covers one of every 24 positions: only those are looked at, and what is around those that
-//! are in a run.
-
 use super::Decoded;
 use super::base64;
 
@@ -15,21 +12,29 @@ const NEXT_LINE_MIN: usize = 4;
 
 pub(super) fn each(text: &[u8], found: &mut dyn FnMut(&Decoded)) {
     let mut scratch = Decoded::default();
-    let mut at = BASE64_MIN - 1;
-    let mut done = 0;
-    while let Some(byte) = text.get(at) {
-        if !is_base64(*byte) {
-            at += BASE64_MIN;
+    let (mut at, mut done) = (0, 0);
+    // A run that is long enough has two whole words of eight bytes beside each other: every second one is looked at.
+    while let Some(word) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        if !may_be_base64(u64::from_le_bytes(*word)) || !word.iter().all(|byte| is_base64(*byte)) {
+            at += 16;
             continue;
         }
-        let before = text.get(done..at).unwrap_or_default();
-        let start = before.iter().rposition(|byte| !is_base64(*byte)).map_or(done, |n| done + n + 1);
+        let far = done.max(at.saturating_sub(16));
+        let before = text.get(far..at).unwrap_or_default();
+        let start = before.iter().rposition(|byte| !is_base64(*byte)).map_or(far, |n| far + n + 1);
         let end = end_of_run(text, at);
-        if end - start >= BASE64_MIN {
-            done = run(text, start, end, &mut scratch, found);
-        }
-        at = end.max(done) + BASE64_MIN;
+        done = if end - start >= BASE64_MIN { run(text, start, end, &mut scratch, found) } else { end };
+        at = done.next_multiple_of(16).max(at + 16);
     }
+}
+
+/// Whether all eight bytes are from `+` to `z`: a quick no for most.
+fn may_be_base64(word: u64) -> bool {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * EACH;
+    let low = word.wrapping_sub(EACH * b'+' as u64) & !word;
+    let high = word.wrapping_add(EACH * (0x7f - b'z') as u64) | word;
+    (low | high) & HIGH == 0
 }
 
 /// Decodes a run, and its further lines; the end of it all.
@@ -87,15 +92,17 @@ fn hex_runs(bytes: &[u8]) -> Vec<(usize, usize)> {
             at += HEX_MIN;
             continue;
         }
-        let before = bytes.get(done..at).unwrap_or_default();
-        let start = before.iter().rposition(|byte| !byte.is_ascii_hexdigit()).map_or(done, |n| done + n + 1);
-        let rest = bytes.get(at..).unwrap_or_default();
-        let end = at + rest.iter().position(|byte| !byte.is_ascii_hexdigit()).unwrap_or(rest.len());
-        if end - start >= HEX_MIN {
-            runs.push((start, end));
+        let far = done.max(at + 1 - HEX_MIN);
+        let before = bytes.get(far..at).unwrap_or_default();
+        let start = before.iter().rposition(|byte| !byte.is_ascii_hexdigit()).map_or(far, |n| far + n + 1);
+        if at + 1 - start < HEX_MIN {
+            at = start + HEX_MIN - 1;
+            continue;
         }
-        done = end;
-        at = end + HEX_MIN;
+        let rest = bytes.get(at..).unwrap_or_default();
+        done = at + rest.iter().position(|byte| !byte.is_ascii_hexdigit()).unwrap_or(rest.len());
+        runs.push((start, done));
+        at = done + HEX_MIN;
     }
     runs
 }

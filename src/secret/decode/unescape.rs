@@ -27,10 +27,11 @@ pub(super) fn each(text: &[u8], found: &mut dyn FnMut(&Decoded)) {
     note(&mut places, memchr::memchr3_iter(b'%', b'\\', b'&', text).filter(|at| counts(&literals, *at)));
     note(&mut places, memchr::memchr2_iter(b'"', b'\'', text).filter(|at| literals.join(*at).is_some()));
     note(&mut places, memchr::memchr_iter(b'`', text).filter(|at| literals.join(*at).is_some()));
-    if !text.is_ascii() {
-        let high = text.iter().enumerate().filter(|(_, byte)| **byte >= 0xc0).map(|(at, _)| at);
-        note(&mut places, high.filter(|at| counts(&literals, *at)));
-    }
+    let invisible = |at: &usize| {
+        let length = invisible::width(text.get(*at..).unwrap_or_default());
+        length > 0 && literals.is_between(*at, *at + length)
+    };
+    note(&mut places, invisible::candidates(text).filter(invisible));
     places.sort_unstable();
     let mut places = places.into_iter().peekable();
     while let Some((first, mut last)) = places.next() {
