@@ -7,6 +7,7 @@ pub mod amount;
 pub mod conflict_marker;
 pub mod entry_name;
 pub mod entry_type;
+pub mod invisible_text;
 pub mod lfs;
 pub mod merge;
 pub mod path;
@@ -104,6 +105,7 @@ pub const KINDS: &[RuleKind] = &[
     RuleKind { name: "amount", doc: amount::DOC, read: amount::read },
     RuleKind { name: "conflict-marker", doc: conflict_marker::DOC, read: conflict_marker::read },
     RuleKind { name: "text", doc: text::DOC, read: text::read },
+    RuleKind { name: "invisible-text", doc: invisible_text::DOC, read: invisible_text::read },
     RuleKind { name: "lfs", doc: lfs::DOC, read: lfs::read },
     RuleKind { name: "merge", doc: merge::DOC, read: merge::read },
 ];
