@@ -94,6 +94,6 @@ impl Blobs for ObjectBlobs<'_> {
     }
 
     fn secrets(&self, id: &ObjectId, path: &[u8], bytes: &[u8]) -> Hits {
-        self.cache.find(id, path, || secret::scan(path, bytes))
+        self.cache.find(id, path, || secret::scanner().scan(Some(path), bytes))
     }
 }

@@ -177,7 +177,7 @@ impl Blobs for Memory {
     }
 
     fn secrets(&self, _id: &ObjectId, path: &[u8], bytes: &[u8]) -> std::sync::Arc<Vec<crate::secret::Hit>> {
-        std::sync::Arc::new(crate::secret::scan(path, bytes))
+        std::sync::Arc::new(crate::secret::scanner().scan(Some(path), bytes))
     }
 }
 
