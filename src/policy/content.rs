@@ -181,6 +181,19 @@ impl<'a> Content<'a> {
         Ok(has_nul(&secret::to_utf8(head.get(..2 * BINARY_LOOK_BYTES).unwrap_or(head))))
     }
 
+    /// Whether the new content is well-formed UTF-16, and nothing that only starts with its mark.
+    pub fn is_utf16(&self) -> Result<bool, Unreadable> {
+        if let Some(text) = self.new_text()? {
+            return Ok(text.utf8.as_deref().is_some_and(is_clean));
+        }
+        let (mut is_decoded, mut is_text) = (false, true);
+        self.windows(&mut |window| match window.view {
+            View::Text => is_text = is_text && is_clean(window.bytes),
+            View::Stored => is_decoded = true,
+        })?;
+        Ok(is_decoded && is_text)
+    }
+
     /// Beginning and end of the new content as it is stored.
     pub fn ends(&self) -> Result<Ends<'_>, Unreadable> {
         if let Some(raw) = self.raw()? {
@@ -337,6 +350,12 @@ impl LargeEnds {
             self.tail.drain(..self.tail.len() - END_BYTES);
         }
     }
+}
+
+/// Whether decoded text has nothing but text. The borders of windows may cut characters in two.
+fn is_clean(text: &[u8]) -> bool {
+    let is_text = |c: char| c != '\u{FFFD}' && (!c.is_control() || matches!(c, '\t' | '\n' | '\r' | '\u{C}'));
+    text.utf8_chunks().all(|chunk| chunk.valid().chars().all(is_text))
 }
 
 fn has_nul(bytes: &[u8]) -> bool {

@@ -4,9 +4,11 @@
 
 pub mod always;
 pub mod amount;
+pub mod binary;
 pub mod conflict_marker;
 pub mod entry_name;
 pub mod entry_type;
+pub mod invisible_text;
 pub mod lfs;
 pub mod merge;
 pub mod path;
@@ -105,6 +107,8 @@ pub const KINDS: &[RuleKind] = &[
     RuleKind { name: "amount", doc: amount::DOC, read: amount::read },
     RuleKind { name: "conflict-marker", doc: conflict_marker::DOC, read: conflict_marker::read },
     RuleKind { name: "text", doc: text::DOC, read: text::read },
+    RuleKind { name: "binary", doc: binary::DOC, read: binary::read },
+    RuleKind { name: "invisible-text", doc: invisible_text::DOC, read: invisible_text::read },
     RuleKind { name: "lfs", doc: lfs::DOC, read: lfs::read },
     RuleKind { name: "merge", doc: merge::DOC, read: merge::read },
     RuleKind { name: "secret", doc: secret::DOC, read: secret::read },
