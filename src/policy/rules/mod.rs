@@ -7,6 +7,8 @@ pub mod amount;
 pub mod conflict_marker;
 pub mod entry_name;
 pub mod entry_type;
+pub mod identity;
+pub mod message;
 pub mod path;
 pub mod ref_name;
 pub mod size;
@@ -100,6 +102,8 @@ pub const KINDS: &[RuleKind] = &[
     RuleKind { name: "size", doc: size::DOC, read: size::read },
     RuleKind { name: "amount", doc: amount::DOC, read: amount::read },
     RuleKind { name: "conflict-marker", doc: conflict_marker::DOC, read: conflict_marker::read },
+    RuleKind { name: "identity", doc: identity::DOC, read: identity::read },
+    RuleKind { name: "message", doc: message::DOC, read: message::read },
 ];
 
 /// One `[rule.ID]`.
