@@ -235,12 +235,7 @@ impl People {
                 Some(text.to_owned())
             }
             Credential::Key => {
-                let key = ssh_key::PublicKey::from_openssh(text).ok();
-                let Some(key) = key.filter(|k| is_plain_key(k.key_data())) else {
-                    let help = "write one line of a .pub file: \"ssh-ed25519 AAAA… name\"";
-                    problems.push(Problem::new(span, "not an OpenSSH public key").help(help));
-                    return None;
-                };
+                let key = read_key(text, span, problems)?;
                 self.by_key.insert(key.key_data().clone(), index);
                 if let Some(person) = self.list.get_mut(index) {
                     person.keys.push(key.key_data().clone());
@@ -281,8 +276,14 @@ enum Credential {
 }
 
 /// A bare key: a certificate is known by its CA, and DSA is broken.
-fn is_plain_key(key: &KeyData) -> bool {
-    !matches!(key, KeyData::Certificate(_) | KeyData::Dsa(_) | KeyData::Other(_))
+pub fn read_key(text: &str, span: Span, problems: &mut Vec<Problem>) -> Option<ssh_key::PublicKey> {
+    let is_plain = |key: &KeyData| !matches!(key, KeyData::Certificate(_) | KeyData::Dsa(_) | KeyData::Other(_));
+    let key = ssh_key::PublicKey::from_openssh(text).ok().filter(|key| is_plain(key.key_data()));
+    if key.is_none() {
+        let help = "write one line of a .pub file: \"ssh-ed25519 AAAA… name\"";
+        problems.push(Problem::new(span, "not an OpenSSH public key").help(help));
+    }
+    key
 }
 
 impl Group {

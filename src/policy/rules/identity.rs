@@ -17,7 +17,7 @@ Speaks of added commits and annotated tags that are in somebody else's name.
     author    = "principal-or-sponsor"      # or "principal", "sponsor", "known", "any"
     committer = "principal"
     tagger    = "principal"
-    domains   = ["acme.dev", "*.acme.dev"]  # every address is in one of these
+    domains   = ["mail.acme.dev", "*.agents.acme.dev"]  # every address is in one of these
     names     = true                        # the name must be one of the `names` of whose address it is
     sponsor_trailer = "Co-authored-by"      # an agent's commits name its sponsor: Co-authored-by: Name <address>
 At least one of `author`, `committer`, `tagger`, `domains` and `sponsor_trailer`. Addresses are the `emails` of
@@ -82,7 +82,7 @@ fn read_domains(value: Value<'_, '_>, problems: &mut Vec<Problem>) -> Vec<String
         let name = domain.strip_prefix("*.").unwrap_or(domain);
         let is_part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         if !name.split('.').all(is_part) {
-            let help = "write it as in an address, \"acme.dev\", or \"*.acme.dev\" for all domains below it";
+            let help = "write it as in an address; `*.` before it means all domains below";
             problems.push(Problem::new(span.clone(), "not a domain").help(help));
         }
     }

@@ -11,6 +11,7 @@ pub mod identity;
 pub mod message;
 pub mod path;
 pub mod ref_name;
+pub mod signature;
 pub mod size;
 
 use crate::model::{Change, CommitFacts, Effect, Needs, PushFacts, RefName, RepoName, UpdateFacts, is_invisible};
@@ -77,6 +78,11 @@ pub trait Check: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Groups the check itself names, with their places.
+    fn groups(&self) -> &[(String, Span)] {
+        &[]
+    }
+
     /// Patterns of which some may be without effect, for the lint.
     fn patterns(&self) -> Option<&PatternList> {
         None
@@ -104,6 +110,7 @@ pub const KINDS: &[RuleKind] = &[
     RuleKind { name: "conflict-marker", doc: conflict_marker::DOC, read: conflict_marker::read },
     RuleKind { name: "identity", doc: identity::DOC, read: identity::read },
     RuleKind { name: "message", doc: message::DOC, read: message::read },
+    RuleKind { name: "signature", doc: signature::DOC, read: signature::read },
 ];
 
 /// One `[rule.ID]`.
@@ -156,6 +163,11 @@ impl Rule {
         let kind = kind?;
         let check = (kind.read)(&mut table, problems);
         table.finish(problems);
+        for (name, span) in check.iter().flat_map(|check| check.groups()) {
+            if !people.groups().contains_key(name) {
+                problems.push(Problem::new(span.clone(), format!("there is no group `{}`", name.escape_debug())));
+            }
+        }
         Some(Self {
             id: id.to_owned(),
             kind: kind.name,
@@ -222,7 +234,8 @@ impl Rule {
     }
 
     pub fn groups(&self) -> impl Iterator<Item = &String> {
-        self.principals.iter().flat_map(|list| &list.groups).chain(&self.approvers)
+        let own = self.check.groups().iter().map(|(name, _)| name);
+        self.principals.iter().flat_map(|list| &list.groups).chain(&self.approvers).chain(own)
     }
 }
 
