@@ -30,6 +30,8 @@ pub enum Fix {
     Undo,
     /// Rewrite the commits it is in, and do this to the file: "read the value from the environment instead".
     Edit(String),
+    /// Rewrite the commits it is in, with this command for each of them.
+    Amend(String),
     /// Ask a person: nothing the pusher can do alone.
     Ask,
 }

@@ -82,7 +82,7 @@ struct Undo {
     base: Option<ObjectId>,
     origin: Origin,
     is_tip: bool,
-    /// What to do to the file or message instead of taking the whole change out.
+    /// What to do to the commit instead of taking the whole change out.
     edit: Option<String>,
 }
 
@@ -159,7 +159,7 @@ impl Findings {
         let place = Place { commit: Some(commit.id), line: sighting.line, ..Place::default() };
         let message = voice.message.map_or_else(|| sighting.message.clone(), str::to_owned);
         let whole = Some((message.clone(), None, None));
-        let undo = matches!((&sighting.fix, voice.fix), (Fix::Edit(_), None)).then(|| Undo {
+        let undo = matches!((&sighting.fix, voice.fix), (Fix::Edit(_) | Fix::Amend(_), None)).then(|| Undo {
             path: BString::default(),
             direction: commit.direction,
             commit: commit.id,
@@ -178,7 +178,7 @@ impl Findings {
         let message = voice.message.map_or_else(|| sighting.message.clone(), str::to_owned);
         let place = Place { ref_name: Some(update.update.name.clone()), line: sighting.line, ..Place::default() };
         let fix = match &sighting.fix {
-            Fix::Edit(what) => Fix::Text(format!("make the tag again with git tag -f: {what}")),
+            Fix::Edit(what) | Fix::Amend(what) => Fix::Text(format!("make the tag again with git tag -f: {what}")),
             other => other.clone(),
         };
         let whole = Some((message.clone(), None, sighting.line));
@@ -187,7 +187,7 @@ impl Findings {
 
     fn undo(&mut self, voice: Voice<'_>, view: &ChangeView<'_>, fix: &Fix) -> Option<Undo> {
         let (commit, change) = (view.commit, view.change);
-        if voice.fix.is_some() || !matches!(fix, Fix::Undo | Fix::Edit(_)) {
+        if voice.fix.is_some() || !matches!(fix, Fix::Undo | Fix::Edit(_) | Fix::Amend(_)) {
             return None;
         }
         if commit.direction == Direction::Added && !view.is_tip {
@@ -266,7 +266,8 @@ impl Findings {
 
 fn edit(fix: &Fix) -> Option<String> {
     match fix {
-        Fix::Edit(what) => Some(what.clone()),
+        Fix::Edit(what) => Some(format!("{what}; git commit -a --amend")),
+        Fix::Amend(command) => Some(command.clone()),
         Fix::Text(_) | Fix::Undo | Fix::Ask => None,
     }
 }
@@ -275,7 +276,7 @@ fn finding(voice: Voice<'_>, place: Place, message: String, fix: Fix) -> Finding
     let fix = match (voice.fix, fix) {
         (Some(own), _) => own.to_owned(),
         (None, Fix::Text(text)) => text,
-        (None, Fix::Undo | Fix::Edit(_)) => String::new(),
+        (None, Fix::Undo | Fix::Edit(_) | Fix::Amend(_)) => String::new(),
         (None, Fix::Ask) => "ask the people who run this gate".to_owned(),
     };
     Finding { rule: voice.id.to_owned(), effect: voice.effect, place, message, fix }
@@ -337,14 +338,14 @@ impl Undo {
     /// How the commits are rewritten when only a person or an agent can say what becomes of the file.
     fn rewrite(&self, edit: &str, others: usize) -> String {
         if self.is_tip && others == 0 {
-            return format!("{edit}; git commit -a --amend, push again");
+            return format!("{edit}, push again");
         }
         let base = self.base.as_ref().map_or_else(|| "--root".to_owned(), short);
         let which = if others == 0 { short(&self.commit) } else { "each commit that has it".to_owned() };
         let merges = if self.parents.len() > 1 { "--rebase-merges " } else { "" };
         format!(
             "a later commit does not take it out of history: git rebase -i {merges}{base}, edit {which}: {edit}; \
-             git commit -a --amend; git rebase --continue, push again"
+             git rebase --continue, push again"
         )
     }
 

@@ -8,6 +8,7 @@ mod findings;
 mod fold;
 mod glob;
 mod grant;
+mod ident;
 mod judge;
 mod lint;
 mod name_flaw;
@@ -156,7 +157,7 @@ impl Policy {
         self.people.by_certificate(principals)
     }
 
-    /// The e-mail addresses a human commits under.
+    /// The e-mail addresses a principal commits under.
     #[must_use]
     pub fn emails(&self, name: &PrincipalName) -> &[String] {
         self.people.person(name.as_str()).map(|p| p.emails.as_slice()).unwrap_or_default()

@@ -47,11 +47,23 @@ impl<'a> TagText<'a> {
     }
 }
 
+/// Whether a terminal obeys the character instead of showing it: control characters but for line feed and tab, and
+/// those that turn the direction of the text around them.
+#[must_use]
+pub fn is_obeyed(c: char) -> bool {
+    (c.is_control() && c != '\n' && c != '\t') || matches!(c as u32, 0x202A..=0x202E | 0x2066..=0x2069)
+}
+
 fn message(raw: &[u8]) -> &[u8] {
     raw.find(b"\n\n").and_then(|at| raw.get(at + 2..)).unwrap_or_default()
 }
 
 fn header<'a>(raw: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let mut headers = raw.split(|b| *b == b'\n').take_while(|line| !line.is_empty());
-    headers.find_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b" "))
+    headers(raw, name).next()
+}
+
+/// The first lines of all headers of this name. What two readers take for another one is never taken at all.
+pub fn headers<'a>(raw: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
+    let lines = raw.split(|b| *b == b'\n').take_while(|line| !line.is_empty());
+    lines.filter_map(move |line| line.strip_prefix(name.as_bytes())?.strip_prefix(b" "))
 }

@@ -21,7 +21,19 @@ pub struct People {
 #[derive(Debug)]
 pub struct Person {
     pub principal: Principal,
+    /// Addresses this principal commits under.
     pub emails: Vec<String>,
+    /// Names this principal commits under; empty: any.
+    pub names: Vec<String>,
+    pub keys: Vec<KeyData>,
+}
+
+impl Person {
+    /// Whether it is one of this principal's addresses. ASCII case aside byte for byte: a look-alike is another one.
+    #[must_use]
+    pub fn has_email(&self, email: &[u8]) -> bool {
+        self.emails.iter().any(|own| own.as_bytes().eq_ignore_ascii_case(email))
+    }
 }
 
 #[derive(Debug)]
@@ -59,10 +71,10 @@ impl People {
                 let Some(mut table) = value.table(problems) else { continue };
                 keys.extend(table.get("keys").map(|v| (index, Credential::Key, v)));
                 keys.extend(table.get("principals").map(|v| (index, Credential::Certificate, v)));
-                match kind {
-                    PrincipalKind::Agent => sponsors.extend(table.get("sponsor").map(|v| (index, v))),
-                    PrincipalKind::Human => people.read_emails(index, table.get("emails"), problems),
-                    PrincipalKind::Ci => {}
+                people.read_emails(index, table.get("emails"), problems);
+                people.read_names(index, table.get("names"), problems);
+                if kind == PrincipalKind::Agent {
+                    sponsors.extend(table.get("sponsor").map(|v| (index, v)));
                 }
                 table.finish(problems);
             }
@@ -99,6 +111,16 @@ impl People {
 
     pub fn all(&self) -> impl Iterator<Item = &Principal> {
         self.list.iter().map(|person| &person.principal)
+    }
+
+    pub fn everybody(&self) -> impl Iterator<Item = &Person> {
+        self.list.iter()
+    }
+
+    /// Who is in a group; nobody, if there is no such group.
+    pub fn members(&self, group: &str) -> impl Iterator<Item = &Person> {
+        let members = self.groups.get(group).map(|group| group.members.members.as_slice()).unwrap_or_default();
+        members.iter().filter_map(|index| self.list.get(*index))
     }
 
     #[must_use]
@@ -143,7 +165,7 @@ impl People {
         }
         let index = self.list.len();
         let principal = Principal { name: parsed, kind, sponsor: None };
-        self.list.push(Person { principal, emails: Vec::new() });
+        self.list.push(Person { principal, emails: Vec::new(), names: Vec::new(), keys: Vec::new() });
         self.by_name.insert(name.to_owned(), index);
         Some(index)
     }
@@ -155,6 +177,17 @@ impl People {
                 problems.push(Problem::new(span, "not an e-mail address"));
             } else if let Some(person) = self.list.get_mut(index) {
                 person.emails.push(email.to_owned());
+            }
+        }
+    }
+
+    fn read_names(&mut self, index: usize, value: Option<Value<'_, '_>>, problems: &mut Vec<Problem>) {
+        for (name, span) in value.and_then(|v| one_or_more(v, problems)).unwrap_or_default() {
+            let is_plain = |c: char| !c.is_control() && c != '<' && c != '>';
+            if name.trim() != name || name.is_empty() || !name.chars().all(is_plain) {
+                problems.push(Problem::new(span, "not a name for the author of a commit"));
+            } else if let Some(person) = self.list.get_mut(index) {
+                person.names.push(name.to_owned());
             }
         }
     }
@@ -213,13 +246,11 @@ impl People {
                 Some(text.to_owned())
             }
             Credential::Key => {
-                let key = ssh_key::PublicKey::from_openssh(text).ok();
-                let Some(key) = key.filter(|k| is_plain_key(k.key_data())) else {
-                    let help = "write one line of a .pub file: \"ssh-ed25519 AAAA… name\"";
-                    problems.push(Problem::new(span, "not an OpenSSH public key").help(help));
-                    return None;
-                };
+                let key = read_key(text, span, problems)?;
                 self.by_key.insert(key.key_data().clone(), index);
+                if let Some(person) = self.list.get_mut(index) {
+                    person.keys.push(key.key_data().clone());
+                }
                 Some(key.fingerprint(ssh_key::HashAlg::Sha256).to_string())
             }
         }
@@ -256,8 +287,14 @@ enum Credential {
 }
 
 /// A bare key: a certificate is known by its CA, and DSA is broken.
-fn is_plain_key(key: &KeyData) -> bool {
-    !matches!(key, KeyData::Certificate(_) | KeyData::Dsa(_) | KeyData::Other(_))
+pub fn read_key(text: &str, span: Span, problems: &mut Vec<Problem>) -> Option<ssh_key::PublicKey> {
+    let is_plain = |key: &KeyData| !matches!(key, KeyData::Certificate(_) | KeyData::Dsa(_) | KeyData::Other(_));
+    let key = ssh_key::PublicKey::from_openssh(text).ok().filter(|key| is_plain(key.key_data()));
+    if key.is_none() {
+        let help = "write one line of a .pub file: \"ssh-ed25519 AAAA… name\"";
+        problems.push(Problem::new(span, "not an OpenSSH public key").help(help));
+    }
+    key
 }
 
 impl Group {

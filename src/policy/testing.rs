@@ -200,7 +200,21 @@ pub fn judge_files(text: &str, files: &[File<'_>]) -> Vec<String> {
 }
 
 /// Judges a push whose first commit is `raw` (if that is not empty) with the rules that look inside.
-pub fn judge_examined(text: &str, mut facts: PushFacts, memory: &Memory, raw: &[u8]) -> Vec<String> {
+pub fn judge_examined(text: &str, facts: PushFacts, memory: &Memory, raw: &[u8]) -> Vec<String> {
+    let show = |finding: &crate::model::Finding| {
+        let path = finding.place.path.as_ref().map(|path| format!(" {path}")).unwrap_or_default();
+        let line = finding.place.line.map(|line| format!(":{line}")).unwrap_or_default();
+        format!("{} {}{path}{line} {}", finding.effect.as_str(), finding.rule, finding.message)
+    };
+    examined(text, facts, memory, raw).findings.iter().map(show).collect()
+}
+
+/// The fixes of the findings of [`judge_examined`].
+pub fn examined_fixes(text: &str, facts: PushFacts, memory: &Memory, raw: &[u8]) -> Vec<String> {
+    examined(text, facts, memory, raw).findings.into_iter().map(|finding| finding.fix).collect()
+}
+
+fn examined(text: &str, mut facts: PushFacts, memory: &Memory, raw: &[u8]) -> Judgement {
     let policy = policy(text);
     let principal = principal(&policy, "claude-1");
     let updates: Vec<RefUpdate> = facts.updates.iter().map(|u| u.update.clone()).collect();
@@ -227,12 +241,7 @@ pub fn judge_examined(text: &str, mut facts: PushFacts, memory: &Memory, raw: &[
         now: now(),
         findings_max: 20,
     };
-    let show = |finding: &crate::model::Finding| {
-        let path = finding.place.path.as_ref().map(|path| format!(" {path}")).unwrap_or_default();
-        let line = finding.place.line.map(|line| format!(":{line}")).unwrap_or_default();
-        format!("{} {}{path}{line} {}", finding.effect.as_str(), finding.rule, finding.message)
-    };
-    policy.judge(&case).findings.iter().map(show).collect()
+    policy.judge(&case)
 }
 
 static KEY: crate::secret::FingerprintKey = crate::secret::FingerprintKey::new([7; 32]);

@@ -14,6 +14,11 @@ pub mod merge;
 pub mod path;
 pub mod ref_name;
 pub mod secret;
+pub mod identity;
+pub mod message;
+pub mod path;
+pub mod ref_name;
+pub mod signature;
 pub mod size;
 pub mod text;
 
@@ -81,6 +86,11 @@ pub trait Check: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Groups the check itself names, with their places.
+    fn groups(&self) -> &[(String, Span)] {
+        &[]
+    }
+
     /// Patterns of which some may be without effect, for the lint.
     fn patterns(&self) -> Option<&PatternList> {
         None
@@ -112,6 +122,9 @@ pub const KINDS: &[RuleKind] = &[
     RuleKind { name: "lfs", doc: lfs::DOC, read: lfs::read },
     RuleKind { name: "merge", doc: merge::DOC, read: merge::read },
     RuleKind { name: "secret", doc: secret::DOC, read: secret::read },
+    RuleKind { name: "identity", doc: identity::DOC, read: identity::read },
+    RuleKind { name: "message", doc: message::DOC, read: message::read },
+    RuleKind { name: "signature", doc: signature::DOC, read: signature::read },
 ];
 
 /// One `[rule.ID]`.
@@ -164,6 +177,11 @@ impl Rule {
         let kind = kind?;
         let check = (kind.read)(&mut table, problems);
         table.finish(problems);
+        for (name, span) in check.iter().flat_map(|check| check.groups()) {
+            if !people.groups().contains_key(name) {
+                problems.push(Problem::new(span.clone(), format!("there is no group `{}`", name.escape_debug())));
+            }
+        }
         Some(Self {
             id: id.to_owned(),
             kind: kind.name,
@@ -230,7 +248,8 @@ impl Rule {
     }
 
     pub fn groups(&self) -> impl Iterator<Item = &String> {
-        self.principals.iter().flat_map(|list| &list.groups).chain(&self.approvers)
+        let own = self.check.groups().iter().map(|(name, _)| name);
+        self.principals.iter().flat_map(|list| &list.groups).chain(&self.approvers).chain(own)
     }
 }
 
