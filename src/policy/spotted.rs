@@ -2,7 +2,7 @@
 
 use crate::model::{Effect, Fix, Sighting};
 
-/// Sightings of one rule in one file or object kept; more are counted in the last one's message.
+/// Sightings of one rule and effect in one file or object kept; more are counted in the last one's message.
 const SIGHTINGS_MAX: usize = 20;
 
 /// For one call of one rule.
@@ -10,14 +10,14 @@ const SIGHTINGS_MAX: usize = 20;
 pub struct Spotted<'a> {
     rule: usize,
     sightings: &'a mut Vec<Sighting>,
-    kept: usize,
+    /// By effect: the rule's own first, which may be any. None of them takes another's place.
+    kept: [usize; 4],
     more: usize,
-    strongest: Option<Effect>,
 }
 
 impl<'a> Spotted<'a> {
     pub fn new(rule: usize, sightings: &'a mut Vec<Sighting>) -> Self {
-        Self { rule, sightings, kept: 0, more: 0, strongest: None }
+        Self { rule, sightings, kept: [0; 4], more: 0 }
     }
 
     /// The rule speaks, with its own effect.
@@ -36,14 +36,18 @@ impl<'a> Spotted<'a> {
     }
 
     fn push(&mut self, sighting: Sighting) {
-        // A stronger one is never dropped for weaker ones that came first.
-        let is_stronger = sighting.effect > self.strongest && sighting.effect.is_some();
-        if self.kept >= SIGHTINGS_MAX && !is_stronger {
+        let place = match sighting.effect {
+            None => 0,
+            Some(Effect::Warn) => 1,
+            Some(Effect::Hold) => 2,
+            Some(Effect::Refuse) => 3,
+        };
+        let kept = &mut self.kept[place];
+        if *kept >= SIGHTINGS_MAX {
             self.more += 1;
             return;
         }
-        self.strongest = self.strongest.max(sighting.effect);
-        self.kept += 1;
+        *kept += 1;
         self.sightings.push(sighting);
     }
 }
