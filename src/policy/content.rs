@@ -396,9 +396,12 @@ mod tests {
         [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
     }
 
+    /// What the parents have, what there is now, and the lines that count as added.
+    type Case<'a> = (&'a [&'a [u8]], &'a [u8], &'a [(u32, &'a str)]);
+
     #[test]
     fn added_is_what_no_parent_has() {
-        let table: [(&[&[u8]], &[u8], &[(u32, &str)]); 9] = [
+        let table: [Case<'_>; 9] = [
             (&[], b"a\nb", &[(1, "a"), (2, "b")]),
             (&[b"a\nb\n"], b"a\nx\nb", &[(2, "x")]),
             (&[b"a\r\nb\r\n"], b"a\nb\n", &[]),

@@ -2,7 +2,7 @@
 
 use crate::model::{Effect, Fix, Sighting};
 
-/// Sightings of one rule in one file or object kept; more are counted in the last one's message.
+/// Sightings of one rule and effect in one file or object kept; more are counted in the last one's message.
 const SIGHTINGS_MAX: usize = 20;
 
 /// For one call of one rule.
@@ -11,15 +11,15 @@ pub struct Spotted<'a> {
     rule: usize,
     then: Effect,
     sightings: &'a mut Vec<Sighting>,
-    kept: usize,
+    /// By effect: the rule's own first, which may be any. None of them takes another's place.
+    kept: [usize; 4],
     more: usize,
-    strongest: Option<Effect>,
 }
 
 impl<'a> Spotted<'a> {
     /// For the rule at this place, with its own effect.
     pub fn new(rule: usize, then: Effect, sightings: &'a mut Vec<Sighting>) -> Self {
-        Self { rule, then, sightings, kept: 0, more: 0, strongest: None }
+        Self { rule, then, sightings, kept: [0; 4], more: 0 }
     }
 
     /// The rule speaks, with its own effect.
@@ -43,14 +43,18 @@ impl<'a> Spotted<'a> {
     }
 
     fn push(&mut self, sighting: Sighting) {
-        // A stronger one is never dropped for weaker ones that came first.
-        let effect = Some(sighting.effect.unwrap_or(self.then));
-        if self.kept >= SIGHTINGS_MAX && effect <= self.strongest {
+        let place = match sighting.effect {
+            None => 0,
+            Some(Effect::Warn) => 1,
+            Some(Effect::Hold) => 2,
+            Some(Effect::Refuse) => 3,
+        };
+        let kept = &mut self.kept[place];
+        if *kept >= SIGHTINGS_MAX {
             self.more += 1;
             return;
         }
-        self.strongest = self.strongest.max(effect);
-        self.kept += 1;
+        *kept += 1;
         self.sightings.push(sighting);
     }
 }
@@ -80,8 +84,8 @@ mod tests {
         drop(spotted);
         let effects: Vec<_> = sightings.iter().map(|s| s.effect).collect();
         assert_eq!(effects[..20], [Some(Effect::Warn); 20]);
-        assert_eq!(effects[20..], [None, Some(Effect::Refuse)]);
-        assert_eq!(sightings[21].message, "unable (and 81 more here)");
+        assert_eq!(effects[20..], [None, None, Some(Effect::Refuse)]);
+        assert_eq!(sightings[22].message, "unable (and 80 more here)");
         let mut sightings = Vec::new();
         Spotted::new(3, Effect::Warn, &mut sightings).add_at_most(Effect::Refuse, None, "x", Fix::Undo);
         assert_eq!(sightings[0].effect, Some(Effect::Warn), "no louder than the rule itself");

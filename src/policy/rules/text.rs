@@ -326,6 +326,11 @@ mod tests {
 
     const NONE: [u32; 0] = [];
 
+    /// What was there, what is there now, and the lines spoken of.
+    type Case<'a> = (Option<&'a [u8]>, &'a [u8], &'a [u32]);
+    /// Keys, what was there, what is there now, and whether it passes.
+    type Required<'a> = (&'a str, Option<&'a [u8]>, &'a [u8], bool);
+
     fn rule(keys: &str) -> String {
         with_rule(&format!("kind = \"text\"\n{keys}"))
     }
@@ -347,7 +352,7 @@ mod tests {
     #[test]
     fn forbids_added_lines() {
         let keys = "forbid = ['^TODO', '(?i)do not merge', 'x(y|z)$']";
-        let table: [(Option<&[u8]>, &[u8], &[u32]); 16] = [
+        let table: [Case<'_>; 16] = [
             (None, b"a\nTODO\nb TODO\n", &[2]),
             (None, b"a\r\nTODO\r\nxy\r\n", &[2, 3]),
             (None, b"a\rTODO\rxz\r", &[1]),
@@ -389,7 +394,7 @@ mod tests {
     #[test]
     fn a_match_over_several_lines_counts_if_one_of_them_is_added() {
         let keys = "whole_file = true\nforbid = ['(?s)begin.{0,9}?end', 'one\\ntwo']";
-        let table: [(Option<&[u8]>, &[u8], &[u32]); 8] = [
+        let table: [Case<'_>; 8] = [
             (None, b"x\nbegin\nend\nbegin end", &[2, 4]),
             (Some(b"begin\nend\n"), b"begin\nend\nmore", &[]),
             (Some(b"begin\nend\n"), b"begin\nnew\nend\n", &[1]),
@@ -427,7 +432,7 @@ mod tests {
     fn requires_text_in_new_files_and_that_it_stays() {
         let new = "require = ['^// SPDX', 'MIT']\nwithin_lines = 2";
         let every = "require_in = \"every-change\"\nrequire = ['SPDX']";
-        let table: [(&str, Option<&[u8]>, &[u8], bool); 15] = [
+        let table: [Required<'_>; 15] = [
             (new, None, b"// SPDX MIT\n", true),
             (new, None, b"#!\n// SPDX\tMIT", true),
             (new, None, "\u{feff}// SPDX MIT\n".as_bytes(), true),

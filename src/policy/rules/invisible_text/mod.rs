@@ -220,6 +220,12 @@ mod tests {
     }
 
     #[test]
+    fn many_weak_ones_do_not_crowd_out_a_strong_one() {
+        let new = format!("{}{BIDI}\n{ZERO_WIDTH}", "a\u{200b}b\n".repeat(100));
+        assert_eq!(effects(ALL, None, new.as_bytes()).first().map(String::as_str), Some("refuse a:101"));
+    }
+
+    #[test]
     fn messages_and_names_are_looked_at_too() {
         let commit = |name: &str, message: &str| {
             let raw = format!("tree 0\nauthor {name} <a@b.c> 0 +0000\ncommitter C <a@b.c> 0 +0000\n\n{message}");

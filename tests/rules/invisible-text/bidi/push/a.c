@@ -1,1 +1,0 @@
-int a; /* ‮ } ⁦if (admin)⁩ ⁦ begin */

@@ -1,1 +1,0 @@
-pass​word = 1

@@ -1,3 +1,0 @@
-/* BEGIN GENERATED
- * by hand
- * END GENERATED */
