@@ -7,6 +7,7 @@ pub mod amount;
 pub mod conflict_marker;
 pub mod entry_name;
 pub mod entry_type;
+pub mod manifest;
 pub mod path;
 pub mod ref_name;
 pub mod size;
@@ -100,6 +101,7 @@ pub const KINDS: &[RuleKind] = &[
     RuleKind { name: "size", doc: size::DOC, read: size::read },
     RuleKind { name: "amount", doc: amount::DOC, read: amount::read },
     RuleKind { name: "conflict-marker", doc: conflict_marker::DOC, read: conflict_marker::read },
+    RuleKind { name: "manifest", doc: manifest::DOC, read: manifest::read },
 ];
 
 /// One `[rule.ID]`.
