@@ -6,15 +6,16 @@ use super::model::{Dependency, Digest, Manifest, Mark, SettingKind, Source};
 use super::{Manifests, What};
 use std::collections::{HashMap, HashSet};
 
-/// Something new, and what it is called in `what`.
+/// Something new that the rule is to speak of.
 #[derive(Debug)]
 pub struct Told {
-    pub what: What,
     pub mark: Mark,
     pub message: String,
     pub fix: String,
 }
 
+/// So much is told of one file: far more than is ever shown.
+const TOLD_MAX: usize = 1000;
 /// Names shown of a list of new packages.
 const NAMES_SHOWN: usize = 8;
 
@@ -132,6 +133,11 @@ pub fn shown(text: &str) -> String {
     format!("`{}`", crate::model::Escaped(short.as_bytes()))
 }
 
+/// A version; nothing of a URL, which may have a password in it.
+fn shown_version(version: &str) -> String {
+    if version.contains(['/', '@']) { String::new() } else { format!(" {}", shown(version)) }
+}
+
 /// A host, or that there is none every reader would agree on.
 fn shown_host(url: &str) -> String {
     host(url).map_or_else(|| "a place that cannot be told".to_owned(), |host| shown(&host))
@@ -146,6 +152,9 @@ pub fn compare(rule: &Manifests, kind: Kind, dir: &[u8], olds: &[Manifest], new:
     scene.settings(new);
     let has_digests = kind.role == Role::Lock && new.dependencies.iter().any(|d| !d.digests.is_empty());
     for dependency in &new.dependencies {
+        if scene.is_full() {
+            break;
+        }
         scene.source(dependency);
         scene.integrity(dependency, has_digests);
         scene.version(dependency);
@@ -164,10 +173,14 @@ struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
+    fn is_full(&self) -> bool {
+        self.told.len() >= TOLD_MAX
+    }
+
     fn tell(&mut self, what: What, mark: &Mark, message: String, fix: impl Into<String>) {
         // A lock file may have an entry many times.
-        if self.rule.has(what) && self.said.insert(message.clone()) {
-            self.told.push(Told { what, mark: mark.clone(), message, fix: fix.into() });
+        if !self.is_full() && self.rule.has(what) && self.said.insert(message.clone()) {
+            self.told.push(Told { mark: mark.clone(), message, fix: fix.into() });
         }
     }
 
@@ -176,16 +189,16 @@ impl<'a> Scene<'a> {
             new.twice.iter().filter(|(key, _)| !self.known.twice.contains(key.as_str())).collect::<Vec<_>>()
         {
             let message = format!("the key {} stands twice in one table: readers differ on which counts", shown(key));
-            if self.said.insert(message.clone()) {
+            if !self.is_full() && self.said.insert(message.clone()) {
                 let fix = "leave one of the two".to_owned();
-                self.told.push(Told { what: What::Source, mark: mark.clone(), message, fix });
+                self.told.push(Told { mark: mark.clone(), message, fix });
             }
         }
     }
 
     fn hooks(&mut self, new: &Manifest) {
         for hook in &new.hooks {
-            if self.known.hooks.contains(&(hook.name.as_str(), hook.value.as_str())) {
+            if self.is_full() || self.known.hooks.contains(&(hook.name.as_str(), hook.value.as_str())) {
                 continue;
             }
             let verb = if self.known.hook_names.contains(hook.name.as_str()) { "changed" } else { "added" };
@@ -200,7 +213,7 @@ impl<'a> Scene<'a> {
 
     fn settings(&mut self, new: &Manifest) {
         for setting in &new.settings {
-            if self.known.settings.contains(&(setting.key.as_str(), setting.value.as_str())) {
+            if self.is_full() || self.known.settings.contains(&(setting.key.as_str(), setting.value.as_str())) {
                 continue;
             }
             let fix = format!("put {} back as it was", shown(&setting.key));
@@ -287,6 +300,9 @@ impl<'a> Scene<'a> {
                 self.tell(What::Source, mark, message, fix);
             }
             Source::Path(_) => {}
+            // A new one is told by its own name.
+            Source::Alias(_)
+                if !self.known.names.contains(dependency.name.as_str()) && self.kind.ecosystem != Ecosystem::Go => {}
             Source::Alias(real) => {
                 let message = format!("{name} is another package by that name: {}", shown(real));
                 self.tell(What::Source, mark, message, format!("ask for {} by its own name", shown(real)));
@@ -307,7 +323,8 @@ impl<'a> Scene<'a> {
         let is_moved_owner =
             |place: &&String| place.starts_with("hosted ") && matches!(dependency.source, Source::Hosted(_));
         let Some(place) = before.iter().find(|place| is_private(place) || is_moved_owner(place)) else { return };
-        let before = place.split_once(' ').map_or("", |(_, place)| place);
+        let before = place.split_once(' ').map(|(_, place)| place).filter(|place| !place.contains("://"));
+        let before = before.unwrap_or("elsewhere");
         let message = format!("{} came from {}, and is now taken from {now}", shown(&dependency.name), shown(before));
         let fix = format!("take {} from where it came from", shown(&dependency.name));
         self.tell(What::Source, &dependency.mark.clone(), message, fix);
@@ -330,14 +347,17 @@ impl<'a> Scene<'a> {
                 .is_some_and(|rest| rest == format!("{version}.tgz"))
         });
         if !is_own {
-            let message =
-                format!("{} {} is taken from the URL of another package or version", shown(name), shown(version));
+            let message = format!(
+                "{}{} is taken from the URL of another package or version",
+                shown(name),
+                shown_version(version)
+            );
             self.tell(What::Source, &dependency.mark.clone(), message, "make the lock file again with its tool");
         }
     }
 
     fn integrity(&mut self, new: &Dependency, has_digests: bool) {
-        let name = format!("{} {}", shown(&new.name), shown(&new.version));
+        let name = format!("{}{}", shown(&new.name), shown_version(&new.version));
         let (old, now) =
             (self.known.strength.get(&(new.name.as_str(), new.version.as_str())), Strength::of(&new.digests));
         let again = "make the lock file again with its tool, from the registry";
@@ -378,7 +398,7 @@ impl<'a> Scene<'a> {
             new.dependencies.iter().filter(is_new).filter(|d| seen.insert(d.name.as_str())).collect();
         let fix = "take it out, or ask the people who run this gate to allow it";
         if self.kind.role != Role::Lock {
-            for dependency in fresh {
+            for dependency in fresh.into_iter().take(TOLD_MAX) {
                 let message = format!("{} is a new dependency", shown(&dependency.name));
                 self.tell(What::NewDependency, &dependency.mark, message, fix);
             }

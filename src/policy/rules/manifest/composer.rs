@@ -113,11 +113,10 @@ pub fn composer_lock(text: &str) -> Result<Manifest, Malformed> {
             let urls = from.at(&["url"]).into_iter().filter_map(Node::text).map(str::to_owned);
             sources.extend(urls.map(|url| if is_path { Source::Path(url) } else { Source::Hosted(url) }));
         }
-        for source in sources {
-            let version = node.word("version").unwrap_or_default().to_owned();
-            let (name, digests, mark) = (name.clone(), digests.clone(), mark.clone());
-            found.dependencies.push(Dependency { name, version, source, digests, is_pinned: true, mark });
-        }
+        let version = node.word("version").unwrap_or_default().to_owned();
+        let (own, source) = (name.clone(), Source::Usual);
+        let one = Dependency { name: own, version, source, digests, is_pinned: true, mark: mark.clone() };
+        found.spread(&one, sources);
         if node.word("type") == Some("composer-plugin") {
             found.hook(format!("package {name}"), "", "is run by composer as a plugin", mark);
         }

@@ -2,6 +2,9 @@
 
 use super::tree::Node;
 
+/// Places one package may be taken from; no tool writes more.
+const SOURCES_MAX: usize = 8;
+
 /// What a package manager reads out of a file.
 #[derive(Debug, Default)]
 pub struct Manifest {
@@ -13,7 +16,7 @@ pub struct Manifest {
 }
 
 /// A package that is asked for, or that a lock file has chosen.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Dependency {
     pub name: String,
     /// As it is asked for, or the chosen one.
@@ -151,6 +154,16 @@ impl Manifest {
             (key, mark)
         });
         Self { twice: twice.collect(), ..Self::default() }
+    }
+
+    /// A package that may be taken from several places.
+    pub fn spread(&mut self, dependency: &Dependency, sources: Vec<Source>) {
+        let is_odd = sources.len() > SOURCES_MAX;
+        let odd = is_odd.then_some(Source::Odd("a package from too many places")).into_iter();
+        let nothing = sources.is_empty().then_some(Source::Usual);
+        for source in sources.into_iter().take(SOURCES_MAX).chain(odd).chain(nothing) {
+            self.dependencies.push(Dependency { source, ..dependency.clone() });
+        }
     }
 
     pub fn hook(&mut self, name: impl Into<String>, value: impl Into<String>, effect: &'static str, mark: Mark) {

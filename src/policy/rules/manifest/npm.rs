@@ -9,6 +9,10 @@ use std::collections::HashSet;
 const TABLES: [&str; 5] =
     ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies", "resolutions"];
 
+/// Beginnings like `build:*` that are looked for; more are there to hide something.
+const STARTS_MAX: usize = 50;
+/// How long the names of nested overrides may become together.
+const PATH_MAX: usize = 500;
 /// Scripts are followed through so many others.
 const ROUNDS_MAX: usize = 20;
 
@@ -150,7 +154,8 @@ fn overrides(found: &mut Manifest, root: &Node, keys: &[&str]) {
     while let Some((path, table)) = tables.pop() {
         for (name, node) in table.entries() {
             let path = format!("{path}: {name}");
-            if node.is_table() {
+            // A longer path is told as a whole.
+            if node.is_table() && path.len() <= PATH_MAX {
                 tables.push((path, node));
                 continue;
             }
@@ -178,10 +183,11 @@ fn scripts(found: &mut Manifest, root: &Node) {
             let main = name.strip_prefix("pre").or_else(|| name.strip_prefix("post")).unwrap_or(name);
             // A chain this long is there to hide something.
             round == ROUNDS_MAX
+                || starts.len() > STARTS_MAX
                 || called.contains(name)
                 || words.contains(name)
                 || words.contains(main)
-                || starts.iter().take(100).any(|start| name.starts_with(start))
+                || starts.iter().any(|start| name.starts_with(start))
         };
         let (now, later): (Vec<_>, Vec<_>) = left.into_iter().partition(|(name, _)| is_called(name));
         if now.is_empty() {

@@ -13,10 +13,15 @@ pub fn package_lock(text: &str) -> Result<Manifest, Malformed> {
     for (path, node) in root.at(&["packages"]).into_iter().flat_map(Node::entries) {
         // What lies not below node_modules is a package of the repository itself.
         let Some((_, last)) = path.rsplit_once("node_modules/") else { continue };
-        for name in
-            node.at(&["name"]).into_iter().filter_map(Node::text).chain((node.get("name").is_none()).then_some(last))
-        {
-            entry(&mut found, name, path, node);
+        entry(&mut found, node.word("name").unwrap_or(last), path, node);
+        for real in node.at(&["name"]).into_iter().filter_map(Node::text).filter(|real| *real != last) {
+            found.dependencies.push(Dependency {
+                name: last.to_owned(),
+                source: Source::Alias(real.to_owned()),
+                is_pinned: true,
+                mark: Mark::of(path, node),
+                ..Dependency::default()
+            });
         }
     }
     // Version 1, and what version 2 repeats for it.
@@ -38,15 +43,10 @@ fn entry(found: &mut Manifest, name: &str, key: &str, node: &Node) {
     // Version 1 writes everything that is from no registry where the version is.
     places.extend(Some(version).filter(|version| source(version) != Source::Usual));
     let is_link = node.get("link").is_some_and(Node::is_set);
-    let mut sources: Vec<Source> = places.into_iter().map(|place| resolved(place, is_link)).collect();
-    if sources.is_empty() {
-        sources.push(Source::Usual);
-    }
-    for source in sources {
-        let (version, digests, mark) = (version.to_owned(), digests.clone(), mark.clone());
-        let name = name.to_owned();
-        found.dependencies.push(Dependency { name, version, source, digests, is_pinned: true, mark });
-    }
+    let sources: Vec<Source> = places.into_iter().map(|place| resolved(place, is_link)).collect();
+    let (own, version, source) = (name.to_owned(), version.to_owned(), Source::Usual);
+    let one = Dependency { name: own, version, source, digests, is_pinned: true, mark: mark.clone() };
+    found.spread(&one, sources);
     if node.get("hasInstallScript").is_some_and(Node::is_set) {
         found.hook(format!("package {name}"), "", RUNS, mark);
     }
@@ -79,11 +79,9 @@ pub fn pnpm_lock(text: &str) -> Result<Manifest, Malformed> {
         let mark = Mark::of(key, node);
         let digests: Vec<Digest> =
             node.at(&["resolution", "integrity"]).into_iter().filter_map(Node::text).flat_map(sri).collect();
-        for source in pnpm_sources(node) {
-            let (version, digests, mark) = (version.to_owned(), digests.clone(), mark.clone());
-            let name = name.to_owned();
-            found.dependencies.push(Dependency { name, version, source, digests, is_pinned: true, mark });
-        }
+        let (own, version, source) = (name.to_owned(), version.to_owned(), Source::Usual);
+        let one = Dependency { name: own, version, source, digests, is_pinned: true, mark: mark.clone() };
+        found.spread(&one, pnpm_sources(node));
         if node.get("requiresBuild").is_some_and(Node::is_set) {
             found.hook(format!("package {name}"), "", RUNS, mark);
         }
@@ -99,9 +97,6 @@ fn pnpm_sources(node: &Node) -> Vec<Source> {
     sources.extend(all("repo").into_iter().map(Source::Git));
     sources.extend(all("directory").into_iter().map(Source::Path));
     sources.extend(all("registry").into_iter().map(Source::Registry));
-    if sources.is_empty() {
-        sources.push(Source::Usual);
-    }
     sources
 }
 
@@ -147,7 +142,12 @@ mod tests {
         let found = package_lock(three).unwrap();
         assert_eq!(
             shown(&found),
-            ["p  Path(\"../p\") 0", "@s/c 1.0.0 Usual 0", "real 2.0.0 Registry(\"https://r.example/d.tgz\") 0"]
+            [
+                "p  Path(\"../p\") 0",
+                "@s/c 1.0.0 Usual 0",
+                "real 2.0.0 Registry(\"https://r.example/d.tgz\") 0",
+                "d  Alias(\"real\") 0"
+            ]
         );
         assert_eq!(found.hooks[0].name, "package @s/c");
     }

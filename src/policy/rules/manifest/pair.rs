@@ -10,6 +10,8 @@ use std::collections::{BTreeSet, HashSet};
 /// Folders looked at above a manifest.
 const FOLDERS_MAX: usize = 64;
 
+const PATHS_SHOWN: usize = 5;
+
 /// Manifests that have a lock file of their own or above them, if they have one at all.
 const WITH_LOCK: [&[u8]; 8] = [
     b"package.json",
@@ -32,7 +34,9 @@ struct Pairs<'a> {
     manifest_folders: HashSet<(Ecosystem, &'a [u8])>,
 }
 
+/// Says it once for the whole push, as one list.
 pub fn push(rule: &Manifests, facts: &PushFacts, voice: Voice<'_>, findings: &mut Findings) {
+    let (mut locks, mut manifests) = (BTreeSet::new(), BTreeSet::new());
     for group in &facts.groups {
         let commits = group.commits.iter().filter_map(|index| facts.commits.get(*index));
         let added = commits.filter(|commit| commit.direction == Direction::Added);
@@ -40,25 +44,36 @@ pub fn push(rule: &Manifests, facts: &PushFacts, voice: Voice<'_>, findings: &mu
             added.flat_map(|commit| &commit.changes).map(|change| change.path.as_slice()).collect();
         let pairs = Pairs::of(rule, &paths);
         if rule.has(What::LockWithoutManifest) {
-            let alone = pairs.locks.iter().filter(|path| !pairs.manifest_folders.contains(&key(path)));
-            alone.for_each(|path| say(voice, findings, path, "is changed, and no manifest beside or below it", LOCK));
+            locks.extend(pairs.locks.iter().filter(|path| !pairs.manifest_folders.contains(&key(path))));
         }
         if rule.has(What::ManifestWithoutLock) {
             let has_lock =
                 |path: &[u8]| folders(path).any(|folder| pairs.lock_folders.contains(&(key(path).0, folder)));
-            let alone = pairs.manifests.iter().filter(|path| !has_lock(path));
-            alone.for_each(|path| {
-                say(voice, findings, path, "is changed, and no lock file beside or above it", MANIFEST)
-            });
+            manifests.extend(pairs.manifests.iter().filter(|path| !has_lock(path)));
         }
+    }
+    let mut said = Vec::new();
+    for (paths, what) in
+        [(locks, "without a manifest beside or below"), (manifests, "without a lock file beside or above")]
+    {
+        if !paths.is_empty() {
+            said.push(format!("{} changed {what}", list(&paths)));
+        }
+    }
+    if !said.is_empty() {
+        let fix = "make the lock file with its tool from the manifest, and push both together or neither".to_owned();
+        findings.push(voice, said.join("; "), Fix::Text(fix));
     }
 }
 
-const LOCK: &str = "push it together with the manifest that asks for the change, or leave it as it is";
-const MANIFEST: &str = "make the lock file again with its tool, and push both together";
-
-fn say(voice: Voice<'_>, findings: &mut Findings, path: &[u8], what: &str, fix: &str) {
-    findings.push(voice, format!("`{}` {what}", Escaped(path)), Fix::Text(fix.to_owned()));
+/// The first few paths, and how many more.
+fn list(paths: &BTreeSet<&[u8]>) -> String {
+    let shown: Vec<String> = paths.iter().take(PATHS_SHOWN).map(|path| format!("`{}`", Escaped(path))).collect();
+    let more = match paths.len().saturating_sub(PATHS_SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", shown.join(", "))
 }
 
 impl<'a> Pairs<'a> {

@@ -63,9 +63,17 @@ fn place(text: &str, mark: Mark) -> Option<Dependency> {
     }
     let egg = text.split_once("#egg=").or_else(|| text.split_once("&egg=")).map(|(_, rest)| rest);
     let egg = egg.map(|rest| rest.split(['&', '[']).next().unwrap_or_default());
-    let name = egg.map_or_else(|| text.split('#').next().unwrap_or_default().to_owned(), normalised);
+    let name = egg.map_or_else(|| own_name(text), normalised);
     let (is_pinned, digests) = (is_pinned_url(text), fragment_digests(text));
     Some(Dependency { name, version: text.to_owned(), source: source(text), digests, is_pinned, mark })
+}
+
+/// Of a URL only its last part: there may be a password in it.
+fn own_name(text: &str) -> String {
+    let place = text.split(['#', '?']).next().unwrap_or_default();
+    let is_url = text.contains("://") || text.contains('@');
+    let last = place.rsplit('/').next().unwrap_or_default();
+    if is_url { last.rsplit(':').next().unwrap_or_default().to_owned() } else { place.to_owned() }
 }
 
 /// Where a URL or path leads.
@@ -139,7 +147,7 @@ mod tests {
             ("./foo[x]", "./foo[x]", path("./foo"), true),
             ("foo.whl", "foo.whl", path("foo.whl"), true),
             ("dir/foo", "dir/foo", path("dir/foo"), true),
-            ("file:///x", "file:///x", path("/x"), true),
+            ("file:///x", "x", path("/x"), true),
         ] {
             let found = requirement(text, Mark::Nowhere).expect(text);
             assert_eq!((found.name.as_str(), found.source, found.is_pinned), (name, source, pinned), "{text}");

@@ -8,12 +8,16 @@ use super::python::table_sources;
 use super::tree::{Malformed, Node, json};
 use std::collections::{HashMap, HashSet};
 
+/// Versions of one package that share their list of digests.
+const USES_MAX: usize = 8;
+
 /// What poetry, uv and pdm write: a list of packages, in slightly different words.
 pub fn lock(text: &str) -> Result<Manifest, Malformed> {
     let root = toml(text)?;
     let mut found = Manifest::of(&root);
     // Poetry before 1.2 kept the digests apart.
-    let apart: HashMap<&str, &Node> = root.at(&["metadata", "files"]).into_iter().flat_map(Node::entries).collect();
+    let apart = root.at(&["metadata", "files"]).into_iter().flat_map(Node::entries);
+    let mut apart: HashMap<&str, (&Node, usize)> = apart.map(|(name, files)| (name, (files, 0))).collect();
     let lists = root.at(&["package"]).into_iter().chain(root.at(&["packages"]));
     for node in lists.flat_map(Node::items) {
         let name = node.word("name").unwrap_or_default();
@@ -21,18 +25,19 @@ pub fn lock(text: &str) -> Result<Manifest, Malformed> {
         for keys in [&["files", "*"][..], &["wheels", "*"], &["sdist"], &["archive"]] {
             node.at(keys).into_iter().for_each(|file| digests.extend(file_digests(file)));
         }
-        let files = apart.get(name).map(|files| files.items()).unwrap_or_default();
-        files.iter().for_each(|file| digests.extend(file_digests(file)));
-        for source in package_sources(node) {
-            found.dependencies.push(Dependency {
-                name: normalised(name),
-                version: node.word("version").unwrap_or_default().to_owned(),
-                source,
-                digests: digests.clone(),
-                is_pinned: true,
-                mark: Mark::Line(node.line),
-            });
+        if let Some((files, uses)) = apart.get_mut(name).filter(|(_, uses)| *uses < USES_MAX) {
+            *uses = uses.saturating_add(1);
+            files.items().iter().for_each(|file| digests.extend(file_digests(file)));
         }
+        let one = Dependency {
+            name: normalised(name),
+            version: node.word("version").unwrap_or_default().to_owned(),
+            source: Source::Usual,
+            digests,
+            is_pinned: true,
+            mark: Mark::Line(node.line),
+        };
+        found.spread(&one, package_sources(node));
     }
     Ok(found)
 }
@@ -79,9 +84,6 @@ fn package_sources(node: &Node) -> Vec<Source> {
             found.push(Source::Registry(url.to_owned()));
         }
     }
-    if found.is_empty() {
-        found.push(Source::Usual);
-    }
     found
 }
 
@@ -95,12 +97,10 @@ pub fn pipfile_lock(text: &str) -> Result<Manifest, Malformed> {
         for (name, node) in table.entries() {
             let hashes = node.at(&["hashes", "*"]).into_iter().filter_map(Node::text);
             let digests: Vec<Digest> = hashes.filter_map(|text| Digest::parse("", text)).collect();
-            for source in table_sources(node) {
-                let (digests, mark) = (digests.clone(), Mark::of(name, node));
-                let version = node.word("version").unwrap_or_default().to_owned();
-                let name = normalised(name);
-                found.dependencies.push(Dependency { name, version, source, digests, is_pinned: true, mark });
-            }
+            let version = node.word("version").unwrap_or_default().to_owned();
+            let (name, source, mark) = (normalised(name), Source::Usual, Mark::of(name, node));
+            let one = Dependency { name, version, source, digests, is_pinned: true, mark };
+            found.spread(&one, table_sources(node));
         }
     }
     Ok(found)

@@ -25,7 +25,9 @@ pub fn gemfile(text: &str) -> Result<Manifest, Malformed> {
             "source" => found.registry("source", first, mark),
             "git" | "github" | "path" => {
                 let source = place(verb, &first);
-                found.dependencies.push(Dependency { name: first, source, mark, ..Dependency::default() });
+                // Not the whole URL: there may be a password in it.
+                let name = first.rsplit('/').next().unwrap_or_default().to_owned();
+                found.dependencies.push(Dependency { name, source, mark, ..Dependency::default() });
             }
             "plugin" => found.hook(format!("plugin {first}"), rest, "is run by bundler", mark),
             "eval_gemfile" => found.hook("eval_gemfile", rest, "is run by bundler", mark),
@@ -96,6 +98,10 @@ fn strings(text: &str) -> Vec<String> {
     found
 }
 
+/// Remotes of one section, and digests of one version; bundler writes one of each.
+const REMOTES_MAX: usize = 8;
+const DIGESTS_MAX: usize = 8;
+
 pub fn gemfile_lock(text: &str) -> Result<Manifest, Malformed> {
     let mut found = Manifest::default();
     let mut section = "";
@@ -112,6 +118,9 @@ pub fn gemfile_lock(text: &str) -> Result<Manifest, Malformed> {
             0 => {
                 section = body;
                 remotes.clear();
+            }
+            2 if body.starts_with("remote:") && remotes.len() >= REMOTES_MAX => {
+                return Err(Malformed(format!("line {number} is one remote too many")));
             }
             2 if body.starts_with("remote:") => remotes.push(body.split_at("remote:".len()).1.trim().to_owned()),
             2 if section == "CHECKSUMS" => checksum(&mut checksums, body),
@@ -149,7 +158,8 @@ fn checksum<'a>(found: &mut HashMap<(&'a str, &'a str), Vec<Digest>>, body: &'a 
     let words = body.rsplit(' ').next().into_iter().flat_map(|text| text.split(','));
     // Bundler leaves the digest out of what has none.
     let digests = words.filter(|word| word.contains('=')).filter_map(|text| Digest::parse("", text));
-    found.entry(name_and_version(body)).or_default().extend(digests);
+    let known = found.entry(name_and_version(body)).or_default();
+    known.extend(digests.take(DIGESTS_MAX.saturating_sub(known.len())));
 }
 
 fn name_and_version(body: &str) -> (&str, &str) {

@@ -11,6 +11,9 @@ pub fn lock(text: &str) -> Result<Manifest, Malformed> {
     if is_yaml { berry(text) } else { classic(text) }
 }
 
+/// Names one entry may be about.
+const NAMES_MAX: usize = 8;
+
 /// An entry of version 1 that is being read.
 #[derive(Default)]
 struct Entry {
@@ -34,7 +37,7 @@ fn classic(text: &str) -> Result<Manifest, Malformed> {
         let words = words(body).ok_or_else(|| Malformed(format!("line {number} is not of yarn's format")))?;
         match (indent, words.as_slice()) {
             (0, keys) if body.ends_with(':') && !keys.is_empty() => {
-                entry.finish(&mut found);
+                entry.finish(&mut found)?;
                 entry = Entry { keys: keys.to_vec(), line: number, ..Entry::default() };
             }
             (0, _) => return Err(Malformed(format!("line {number} is not of yarn's format"))),
@@ -44,7 +47,7 @@ fn classic(text: &str) -> Result<Manifest, Malformed> {
             _ => {}
         }
     }
-    entry.finish(&mut found);
+    entry.finish(&mut found)?;
     Ok(found)
 }
 
@@ -79,10 +82,14 @@ fn words(line: &str) -> Option<Vec<String>> {
 }
 
 impl Entry {
-    fn finish(&mut self, found: &mut Manifest) {
+    fn finish(&mut self, found: &mut Manifest) -> Result<(), Malformed> {
         let entry = std::mem::take(self);
         let mut names: Vec<String> = entry.keys.iter().map(|key| real_name(key)).collect();
         names.dedup();
+        // All keys of an entry ask for the same package.
+        if names.len() > NAMES_MAX {
+            return Err(Malformed(format!("line {} has keys of many packages", entry.line)));
+        }
         let mut sources = Vec::new();
         let mut digests = entry.digests;
         for url in &entry.resolved {
@@ -95,21 +102,12 @@ impl Entry {
                 digests.push(Digest::new("", "sha1", sha1));
             }
         }
-        if sources.is_empty() {
-            sources.push(Source::Usual);
-        }
         for name in names {
-            for source in &sources {
-                found.dependencies.push(Dependency {
-                    name: name.clone(),
-                    version: entry.version.clone(),
-                    source: source.clone(),
-                    digests: digests.clone(),
-                    is_pinned: true,
-                    mark: Mark::Line(entry.line),
-                });
-            }
+            let (version, source, digests) = (entry.version.clone(), Source::Usual, digests.clone());
+            let one = Dependency { name, version, source, digests, is_pinned: true, mark: Mark::Line(entry.line) };
+            found.spread(&one, sources.clone());
         }
+        Ok(())
     }
 }
 
