@@ -267,7 +267,7 @@ impl<'a> Scene<'a> {
         let mark = &dependency.mark;
         let fix = format!("take {name} from the usual registry");
         match source {
-            Source::Usual => self.from_elsewhere(dependency, "the usual registry"),
+            Source::Usual => self.moved(dependency, "the usual registry"),
             Source::Registry(url) | Source::Hosted(url) if is_plaintext(url) => {
                 let message = format!("{name} is taken from {} unencrypted", shown_host(url));
                 self.tell(What::Source, mark, message, fix);
@@ -277,7 +277,7 @@ impl<'a> Scene<'a> {
                     let message = format!("{name} is taken from {}, which is no registry known here", shown_host(url));
                     self.tell(What::Registry, mark, message, fix);
                 } else if !self.is_listed(url) {
-                    self.from_elsewhere(dependency, &shown_host(url));
+                    self.moved(dependency, &shown_host(url));
                 }
             }
             Source::Named(registry) => {
@@ -315,7 +315,7 @@ impl<'a> Scene<'a> {
     }
 
     /// A package that came from one registry comes from another now: whoever owns its name there is somebody else.
-    fn from_elsewhere(&mut self, dependency: &Dependency, now: &str) {
+    fn moved(&mut self, dependency: &Dependency, now: &str) {
         let Some(before) = self.known.source_names.get(dependency.name.as_str()) else { return };
         let is_private = |place: &&String| {
             place.strip_prefix("registry ").is_some_and(|host| !self.is_usual_host(host)) || place.starts_with("named ")

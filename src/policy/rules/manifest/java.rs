@@ -57,8 +57,8 @@ pub fn wrapper(text: &str) -> Result<Manifest, Malformed> {
     let mut found = Manifest::default();
     let entries = ini::entries(text);
     let value = |key: &str| {
-        let of_key = entries.iter().filter(|entry| entry.key == key);
-        of_key.last().map(|entry| (entry.flat().replace("\\:", ":"), Mark::Line(entry.line)))
+        let of_key = entries.iter().rfind(|entry| entry.key == key);
+        of_key.map(|entry| (entry.flat().replace("\\:", ":"), Mark::Line(entry.line)))
     };
     for (name, url, sum) in
         [("distribution", "distributionUrl", "distributionSha256Sum"), ("wrapper", "wrapperUrl", "wrapperSha256Sum")]

@@ -20,8 +20,6 @@ mod python_lock;
 mod requirements;
 mod ruby;
 mod settings;
-#[cfg(test)]
-mod tests;
 mod tree;
 mod xml;
 mod yarn;
@@ -281,3 +279,6 @@ impl Check for Manifests {
         Some(&self.paths)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,7 +76,7 @@ fn package_sources(node: &Node) -> Vec<Source> {
     // One for each host is enough.
     let place = |url: &str| (host(url), is_plaintext(url));
     let mut seen: HashSet<_> =
-        found.iter().filter_map(|s| matches!(s, Source::Registry(_)).then(|| place(s.url()))).collect();
+        found.iter().filter(|s| matches!(s, Source::Registry(_))).map(|s| place(s.url())).collect();
     for url in files.iter().flat_map(|keys| node.at(keys)).filter_map(Node::text) {
         if is_direct {
             found.push(source(url));
