@@ -105,6 +105,10 @@ fn sources(folder: &str, into: &mut String) {
     for entry in fs::read_dir(root(folder)).expect(folder) {
         let path = entry.expect("an entry").path();
         let name = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).expect("below").to_str().expect("UTF-8").to_owned();
+        // What is quoted there are names of files and keys of package managers.
+        if name.ends_with("rules/manifest") {
+            continue;
+        }
         if path.is_dir() {
             sources(&name, into);
         } else {

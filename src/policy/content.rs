@@ -220,6 +220,11 @@ impl<'a> Content<'a> {
         Ok(self.old_texts()?.first().and_then(Option::as_ref).map(Text::bytes))
     }
 
+    /// What each parent that has a file at this path has there, as UTF-8.
+    pub fn parent_texts(&self) -> Result<Vec<&[u8]>, Unreadable> {
+        Ok(self.old_texts()?.iter().flatten().map(Text::bytes).collect())
+    }
+
     /// What each parent has at this path.
     fn old_texts(&self) -> Result<&[Option<Text>], Unreadable> {
         if let Some(olds) = self.olds.get() {

@@ -10,6 +10,7 @@ pub mod entry_name;
 pub mod entry_type;
 pub mod invisible_text;
 pub mod lfs;
+pub mod manifest;
 pub mod merge;
 pub mod path;
 pub mod ref_name;
@@ -125,6 +126,7 @@ pub const KINDS: &[RuleKind] = &[
     RuleKind { name: "identity", doc: identity::DOC, read: identity::read },
     RuleKind { name: "message", doc: message::DOC, read: message::read },
     RuleKind { name: "signature", doc: signature::DOC, read: signature::read },
+    RuleKind { name: "manifest", doc: manifest::DOC, read: manifest::read },
 ];
 
 /// One `[rule.ID]`.

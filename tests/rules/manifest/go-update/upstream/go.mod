@@ -1,0 +1,5 @@
+module app.example/app
+
+go 1.22
+
+require lib.example/lib v1.0.0
