@@ -4,6 +4,7 @@
 
 pub mod always;
 pub mod amount;
+pub mod ci_privilege;
 pub mod conflict_marker;
 pub mod entry_name;
 pub mod entry_type;
@@ -100,6 +101,7 @@ pub const KINDS: &[RuleKind] = &[
     RuleKind { name: "size", doc: size::DOC, read: size::read },
     RuleKind { name: "amount", doc: amount::DOC, read: amount::read },
     RuleKind { name: "conflict-marker", doc: conflict_marker::DOC, read: conflict_marker::read },
+    RuleKind { name: "ci-privilege", doc: ci_privilege::DOC, read: ci_privilege::read },
 ];
 
 /// One `[rule.ID]`.

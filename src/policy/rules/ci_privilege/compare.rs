@@ -44,9 +44,11 @@ pub struct Ask {
     pub key: String,
     /// If the old version has one of these, this is nothing new either.
     also: Vec<String>,
+    /// The same, but only if the old version does not have this holder yet.
+    inherits: Option<(String, Vec<String>)>,
     count: Count,
-    /// Weakens this holder, so it means something only if the old version has it.
-    weakens: Option<String>,
+    /// Weakens this holder, by any of its names: it means something only if the old version has it.
+    weakens: Vec<String>,
     pub line: u32,
     pub message: String,
     pub fix: String,
@@ -63,7 +65,8 @@ enum Count {
 impl Ask {
     pub fn new(what: What, key: String, line: u32, message: String, fix: impl Into<String>) -> Self {
         let fix = fix.into();
-        Self { what, key, also: Vec::new(), count: Count::Once, weakens: None, line, message, fix }
+        let (also, weakens) = (Vec::new(), Vec::new());
+        Self { what, key, also, inherits: None, count: Count::Once, weakens, line, message, fix }
     }
 
     /// Every use counts, not only the first; `context` stands for the text around it.
@@ -75,14 +78,19 @@ impl Ask {
         Self { also, ..self }
     }
 
-    pub fn weakens(self, holder: &str) -> Self {
-        Self { weakens: Some(holder.to_owned()), ..self }
+    pub fn inherits(self, holder: &str, keys: Vec<String>) -> Self {
+        Self { inherits: Some((holder.to_owned(), keys)), ..self }
+    }
+
+    pub fn weakens(self, holders: &[String]) -> Self {
+        Self { weakens: holders.to_vec(), ..self }
     }
 }
 
 /// Something that holds a file back, and is missed when it is gone.
 #[derive(Debug)]
 pub struct Guard {
+    pub what: What,
     /// One of these in the new version is enough.
     pub keys: Vec<String>,
     /// What it guards, by any of its names; if the new version has none of them, the guard is not needed.
@@ -105,7 +113,8 @@ pub struct Picture {
 /// What is to be said of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    pub what: What,
+    /// `None`: it is spoken of whatever the rule is about.
+    pub what: Option<What>,
     pub line: Option<u32>,
     pub message: String,
     pub fix: String,
@@ -116,10 +125,10 @@ impl Picture {
         self.asks.push(ask);
     }
 
-    /// A guard of one holder under its own key.
+    /// A condition of one holder.
     pub fn guard(&mut self, key: String, holder: &str, message: String, fix: &str) {
-        let (keys, holders) = (vec![key], vec![holder.to_owned()]);
-        self.guards.push(Guard { keys, holders, message, fix: fix.to_owned() });
+        let (what, keys, holders) = (What::Condition, vec![key], vec![holder.to_owned()]);
+        self.guards.push(Guard { what, keys, holders, message, fix: fix.to_owned() });
     }
 
     pub fn holder(&mut self, name: String, line: u32) {
@@ -133,54 +142,69 @@ pub fn compare(old: &Picture, new: &Picture) -> Vec<Found> {
     let mut found = gained(old, new);
     found.extend(lost(old, new));
     let mut seen = HashSet::new();
-    found.retain(|one| seen.insert((one.what, one.line, one.message.clone())));
+    // Of a token's rights once a file is enough: often it is the same for all jobs.
+    let line = |one: &Found| one.line.filter(|_| one.what != Some(What::Permissions));
+    found.retain(|one| seen.insert((one.what, line(one), one.message.clone())));
     found
 }
 
 fn gained(old: &Picture, new: &Picture) -> Vec<Found> {
-    let known: HashSet<&str> =
-        old.asks.iter().map(|ask| ask.key.as_str()).chain(old.known.iter().map(String::as_str)).collect();
-    let mut exact: HashMap<(&str, u64), usize> = HashMap::new();
-    let mut any: HashMap<&str, usize> = HashMap::new();
-    for ask in &old.asks {
-        if let Count::Each(context) = ask.count {
-            *exact.entry((&ask.key, context)).or_default() += 1;
-            *any.entry(&ask.key).or_default() += 1;
+    let asked = old.asks.iter().map(|ask| ask.key.as_str());
+    let known: HashSet<&str> = asked.chain(old.known.iter().map(String::as_str)).collect();
+    let mut uses = Uses::new(old);
+    let mut rest = Vec::new();
+    // Those in unchanged texts first, so that what is left is in a changed one.
+    for ask in &new.asks {
+        if !uses.take_exact(ask) {
+            rest.push(ask);
         }
     }
-    let mut take_exact = |ask: &&Ask| match ask.count {
-        Count::Once => true,
-        Count::Each(context) => {
-            let is_old = take(exact.get_mut(&(ask.key.as_str(), context)));
-            if is_old {
-                take(any.get_mut(ask.key.as_str()));
-            }
-            !is_old
-        }
-    };
-    // Those in unchanged texts first, so that what is left is in a changed one.
-    let rest: Vec<&Ask> = new.asks.iter().filter(&mut take_exact).collect();
-    let is_new = |ask: &&Ask| {
+    let mut found = Vec::new();
+    for ask in rest {
         let is_known = match ask.count {
             Count::Once => known.contains(ask.key.as_str()),
-            Count::Each(_) => take(any.get_mut(ask.key.as_str())),
+            Count::Each(_) => take(uses.any.get_mut(ask.key.as_str())),
         };
-        let is_covered = ask.also.iter().any(|key| known.contains(key.as_str()));
-        let is_weakening = ask.weakens.as_ref().is_none_or(|holder| old.holders.contains_key(holder));
-        !is_known && !is_covered && is_weakening
-    };
-    let tell = |ask: &Ask| Found {
-        what: ask.what,
-        line: Some(ask.line),
-        message: ask.message.clone(),
-        fix: ask.fix.clone(),
-    };
-    rest.into_iter().filter(is_new_by(is_new)).map(tell).collect()
+        let inherited = ask.inherits.iter().filter(|(holder, _)| !old.holders.contains_key(holder));
+        let also = ask.also.iter().chain(inherited.flat_map(|(_, keys)| keys));
+        let is_covered = also.into_iter().any(|key| known.contains(key.as_str()));
+        let weakens = &ask.weakens;
+        let is_weakening = weakens.is_empty() || weakens.iter().any(|holder| old.holders.contains_key(holder));
+        if !is_known && !is_covered && is_weakening {
+            let (line, message, fix) = (Some(ask.line), ask.message.clone(), ask.fix.clone());
+            found.push(Found { what: Some(ask.what), line, message, fix });
+        }
+    }
+    found
 }
 
-/// Gives a closure the shape a filter takes.
-fn is_new_by<'a>(is_new: impl FnMut(&&'a Ask) -> bool) -> impl FnMut(&&'a Ask) -> bool {
-    is_new
+/// How often the old version asks for what is counted.
+struct Uses<'a> {
+    exact: HashMap<(&'a str, u64), usize>,
+    any: HashMap<&'a str, usize>,
+}
+
+impl<'a> Uses<'a> {
+    fn new(old: &'a Picture) -> Self {
+        let mut uses = Self { exact: HashMap::new(), any: HashMap::new() };
+        for ask in &old.asks {
+            if let Count::Each(context) = ask.count {
+                *uses.exact.entry((&ask.key, context)).or_default() += 1;
+                *uses.any.entry(&ask.key).or_default() += 1;
+            }
+        }
+        uses
+    }
+
+    /// Takes away a use in the very same text.
+    fn take_exact(&mut self, ask: &'a Ask) -> bool {
+        let Count::Each(context) = ask.count else { return false };
+        let is_old = take(self.exact.get_mut(&(ask.key.as_str(), context)));
+        if is_old {
+            take(self.any.get_mut(ask.key.as_str()));
+        }
+        is_old
+    }
 }
 
 /// Takes one away, if there is one.
@@ -204,7 +228,7 @@ fn lost(old: &Picture, new: &Picture) -> Vec<Found> {
             continue;
         }
         let (message, fix) = (guard.message.clone(), guard.fix.clone());
-        found.push(Found { what: What::Condition, line: line.filter(|line| *line > 0), message, fix });
+        found.push(Found { what: Some(guard.what), line, message, fix });
     }
     found
 }

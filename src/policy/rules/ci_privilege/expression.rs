@@ -26,26 +26,26 @@ pub fn expressions(text: &str) -> Vec<(usize, &str)> {
     let mut at = 0;
     while let Some(start) = text.get(at..).and_then(|rest| rest.find("${{")).map(|offset| at + offset) {
         let body = text.get(start + 3..).unwrap_or_default();
-        let length = end_of(body).or_else(|| body.find("}}")).unwrap_or(body.len());
+        let length = end_of(body);
         found.push((start, body.get(..length).unwrap_or_default()));
         at = start + 3 + length;
     }
     found
 }
 
-/// Where `}}` is, outside of strings; only before the next expression starts.
-fn end_of(body: &str) -> Option<usize> {
+/// Where `}}` is, outside of strings. Without one, the next expression or the end of the text ends it.
+fn end_of(body: &str) -> usize {
     let bytes = body.as_bytes();
     let mut is_string = false;
     for (at, byte) in bytes.iter().enumerate() {
         match byte {
             b'\'' => is_string = !is_string,
-            b'}' if !is_string && bytes.get(at + 1) == Some(&b'}') => return Some(at),
-            b'$' if bytes.get(at..at + 3) == Some(b"${{") => return None,
+            b'}' if !is_string && bytes.get(at + 1) == Some(&b'}') => return at,
+            b'$' if bytes.get(at..at + 3) == Some(b"${{") => return at,
             _ => {}
         }
     }
-    None
+    bytes.len()
 }
 
 /// Functions that give true, false or a digest, whatever goes in.
@@ -54,7 +54,7 @@ const HARMLESS_FUNCTIONS: [&str; 4] = ["contains", "startswith", "endswith", "ha
 /// The paths an expression reads.
 #[must_use]
 pub fn paths(expression: &str) -> Vec<Path> {
-    let mut reader = Reader { rest: expression, functions: Vec::new(), was_comparison: false };
+    let mut reader = Reader { rest: expression, functions: Vec::new(), harmless: 0, was_comparison: false };
     let mut found = Vec::new();
     while let Some(c) = reader.rest.chars().next() {
         if c.is_ascii_alphabetic() || c == '_' {
@@ -70,6 +70,7 @@ struct Reader<'t> {
     rest: &'t str,
     /// Whether each open parenthesis is one of a harmless function.
     functions: Vec<bool>,
+    harmless: usize,
     was_comparison: bool,
 }
 
@@ -91,7 +92,7 @@ impl<'t> Reader<'t> {
                 return;
             }
             '(' => self.functions.push(false),
-            ')' => drop(self.functions.pop()),
+            ')' => self.harmless -= usize::from(self.functions.pop() == Some(true)),
             _ => {}
         }
         match c {
@@ -128,11 +129,13 @@ impl<'t> Reader<'t> {
 
     /// A name and all that is read of it; nothing if it is a function.
     fn path(&mut self) -> Option<Path> {
-        let mut is_compared = std::mem::take(&mut self.was_comparison) || self.functions.contains(&true);
+        let mut is_compared = std::mem::take(&mut self.was_comparison) || self.harmless > 0;
         let first = self.name().to_ascii_lowercase();
         self.skip_space();
         if self.rest.starts_with('(') {
-            self.functions.push(HARMLESS_FUNCTIONS.contains(&first.as_str()));
+            let is_harmless = HARMLESS_FUNCTIONS.contains(&first.as_str());
+            self.functions.push(is_harmless);
+            self.harmless += usize::from(is_harmless);
             self.skip(1);
             return None;
         }
@@ -208,9 +211,30 @@ pub struct Known {
 
 /// Ends of `github.event.…` that hold no free text.
 const SAFE_ENDS: [&str; 24] = [
-    "action", "after", "before", "conclusion", "created", "created_at", "deleted", "draft", "event", "fork", "forced",
-    "id", "login", "merge_commit_sha", "merged", "node_id", "number", "private", "run_attempt", "run_id",
-    "run_number", "sha", "status", "updated_at",
+    "action",
+    "after",
+    "before",
+    "conclusion",
+    "created",
+    "created_at",
+    "deleted",
+    "draft",
+    "event",
+    "fork",
+    "forced",
+    "id",
+    "login",
+    "merge_commit_sha",
+    "merged",
+    "node_id",
+    "number",
+    "private",
+    "run_attempt",
+    "run_id",
+    "run_number",
+    "sha",
+    "status",
+    "updated_at",
 ];
 
 impl Known {
@@ -229,9 +253,9 @@ impl Known {
                 "event" if path.name(2) == Some("inputs") => {
                     !path.name(3).is_some_and(|name| self.safe_inputs.contains(name))
                 }
-                "event" => !path.name(path.parts.len() - 1).is_some_and(|end| {
-                    path.parts.len() > 2 && SAFE_ENDS.contains(&end)
-                }),
+                "event" => {
+                    !path.name(path.parts.len() - 1).is_some_and(|end| path.parts.len() > 2 && SAFE_ENDS.contains(&end))
+                }
                 _ => false,
             },
             (Some("github" | "gitea" | "forgejo" | "forge"), _) => true,
@@ -246,10 +270,7 @@ mod tests {
 
     #[test]
     fn finds_what_strangers_can_write() {
-        let known = Known {
-            safe_inputs: ["dry-run".to_owned()].into(),
-            tainted_env: ["title".to_owned()].into(),
-        };
+        let known = Known { safe_inputs: ["dry-run".to_owned()].into(), tainted_env: ["title".to_owned()].into() };
         let table = [
             ("echo ${{ github.event.issue.title }}", true),
             ("echo ${{github.event['issue'][ 'title' ]}}", true),

@@ -95,10 +95,16 @@ pub fn loaded_in(line: &str) -> Option<&'static str> {
             let (before, after) = line.split_at(at);
             let starts = !before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
             let value = after.get(name.len()..).and_then(|rest| rest.strip_prefix('='));
-            starts && value.is_some_and(|value| is_loaded(name, value.split(['"', '\'']).next().unwrap_or_default()))
+            starts && value.is_some_and(|value| is_loaded(name, &start_of(value)))
         })
     };
     LOADED.iter().find(assigns).copied()
+}
+
+/// The value up to a quote; a long one is never harmless, whatever it starts with.
+fn start_of(value: &str) -> String {
+    let start: String = value.chars().take(200).take_while(|c| !matches!(c, '"' | '\'')).collect();
+    if start.chars().count() == 200 { format!("{start} …") } else { start }
 }
 
 /// Stands for a text when two versions are compared.

@@ -11,6 +11,8 @@ use std::rc::Rc;
 pub const YAML_BYTES_MAX: usize = 1024 * 1024;
 /// How deep collections nest. Everything that walks a tree may recurse that deep.
 const DEPTH_MAX: usize = 64;
+/// Keys of one mapping: jobs, say. Looking for one goes through all.
+const PAIRS_MAX: usize = 1000;
 /// What a document may come to with its aliases written out: bytes of text, and some for each node.
 const WEIGHT_MAX: usize = 8 * 1024 * 1024;
 const NODE_WEIGHT: usize = 32;
@@ -43,6 +45,22 @@ pub struct Pair {
 pub struct Flaw {
     pub line: u32,
     pub what: String,
+}
+
+/// See [`Node::lines`]. Goes over the text once, however often it is asked.
+pub struct LinesOf<'n> {
+    text: &'n str,
+    at: usize,
+    line: u32,
+}
+
+impl LinesOf<'_> {
+    pub fn line_at(&mut self, offset: usize) -> u32 {
+        let passed = self.text.as_bytes().get(self.at..offset).unwrap_or_default();
+        self.line = self.line.saturating_add(to_u32(memchr::memchr_iter(b'\n', passed).count()));
+        self.at = self.at.max(offset);
+        self.line
+    }
 }
 
 /// All documents of a text.
@@ -94,13 +112,10 @@ impl Node {
         matches!(self.value, Value::Map(_))
     }
 
-    /// The line of the file that a byte of this scalar's text is in; a guess for folded ones.
+    /// Tells the line of the file for offsets in this scalar's text, asked for in rising order; a guess in folded ones.
     #[must_use]
-    pub fn line_at(&self, offset: usize) -> u32 {
-        let Value::Scalar(text) = &self.value else { return self.line };
-        let before = text.as_bytes().get(..offset).unwrap_or_default();
-        let breaks = memchr::memchr_iter(b'\n', before).count();
-        self.line.saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX))
+    pub fn lines(&self) -> LinesOf<'_> {
+        LinesOf { text: self.text().unwrap_or_default(), at: 0, line: self.line }
     }
 
     /// One scalar, or all of a list, also one of lists: where a format takes both.
@@ -268,6 +283,9 @@ impl Builder {
                         pairs.push(pair.clone());
                     }
                 }
+                if pairs.len() > PAIRS_MAX {
+                    return Err(Flaw { line, what: format!("has a mapping with more than {PAIRS_MAX} keys") });
+                }
                 Value::Map(pairs)
             }
         };
@@ -331,7 +349,8 @@ mod tests {
         let lines: Vec<(&str, u32)> = root.pairs().iter().map(|pair| (pair.key.as_str(), pair.line)).collect();
         assert_eq!(lines, [("a", 1), ("b", 2), ("run", 5), ("q", 8)]);
         let run = root.get("run").expect("run");
-        assert_eq!((run.text(), run.line_at(0), run.line_at(4)), (Some("one\ntwo\n"), 6, 7));
+        let mut lines = run.lines();
+        assert_eq!((run.text(), lines.line_at(0), lines.line_at(4)), (Some("one\ntwo\n"), 6, 7));
         let items: Vec<(&str, u32)> = root.get("b").expect("b").scalars().iter().map(|(t, n)| (*t, n.line)).collect();
         assert_eq!(items, [("x", 3), ("y", 4)]);
         assert_eq!(one("{b: [1, 2], a: {x: 'y'}}").canonical(), one("a:\n  x: y\nb:\n- 1\n- \"2\"\n").canonical());
@@ -355,7 +374,9 @@ mod tests {
         let deep = format!("a: {}1{}", "[".repeat(70), "]".repeat(70));
         let bomb: String = (1..12).fold("a0: &a0 [x, x]\n".to_owned(), |text, n| {
             let last = n - 1;
-            format!("{text}a{n}: &a{n} [*a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}]\n")
+            format!(
+                "{text}a{n}: &a{n} [*a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}]\n"
+            )
         });
         let table = [
             ("a: 1\nb: 2\na: 3\n", Some(3)),
