@@ -152,7 +152,8 @@ impl CiPrivilege {
             && here != Family::Unknown
             && content.commit.changes.iter().filter(|other| other.is_deletion()).any(|other| {
                 let had = |old: &Option<crate::model::Entry>| old.is_some_and(|old| old.id == new.id && old.is_blob());
-                other.old.first().is_some_and(had) && self.families.kind(&Subject::name(&other.path)) == here
+                other.old.first().is_some_and(had)
+                    && self.families.of(&Subject::name(&other.path), content.who) == Some(here)
             })
     }
 

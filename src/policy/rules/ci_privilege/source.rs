@@ -77,9 +77,10 @@ impl Families {
 }
 
 impl Family {
-    /// For a file whose name says nothing: what one of its versions looks like; `None` if like nothing of CI.
+    /// For a file whose name says nothing: what one of its versions looks like; `None` if like nothing of CI. One that
+    /// is no YAML stays what it is: nobody can tell.
     pub fn or_guess<'t>(self, new: &'t [u8], olds: impl Iterator<Item = &'t [u8]>) -> Option<Self> {
-        if self != Self::Unknown {
+        if self != Self::Unknown || yaml::parse(new).is_err() {
             return Some(self);
         }
         std::iter::once(new).chain(olds).find_map(|text| {

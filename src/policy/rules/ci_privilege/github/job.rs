@@ -141,10 +141,16 @@ fn runner(label: &str, node: &Node, context: &Context<'_>, picture: &mut Picture
     if is_allowed {
         return;
     }
-    let message = format!("the job runs on `{}`, a runner that was not used here before", shown(label));
-    let fix = match &context.allowed.runners {
-        Some(list) => format!("use one of these runners: {}", list.join(", ")),
-        None => "use a runner that is used already, or one of the forge's own such as `ubuntu-latest`".to_owned(),
+    let shown = shown(label);
+    let (message, fix) = match &context.allowed.runners {
+        Some(list) => {
+            let message = format!("the job runs on `{shown}`, which the policy does not list");
+            (message, format!("use one of these runners: {}", list.join(", ")))
+        }
+        None => {
+            let message = format!("the job runs on `{shown}`, a runner that was not used here before");
+            (message, "use a runner that is used already, or one of the forge's own such as `ubuntu-latest`".to_owned())
+        }
     };
     let key = format!("runner:{}", label.to_ascii_lowercase());
     picture.ask(Ask::new(What::Runner, key, node.line, message, fix));

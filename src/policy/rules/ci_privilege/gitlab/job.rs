@@ -129,7 +129,12 @@ fn conditions<'n>(holder: &str, what: &str, node: &'n Node, file: &File<'n>, pic
         let named = environment.value.get("name").unwrap_or(&environment.value);
         let text = named.text().unwrap_or_default();
         let message = format!("{what} no longer runs in the environment `{}`, with its approvals", shown(text));
-        picture.guard(format!("environment:{holder}:{}", short(text)), holder, message, "put the environment back");
+        picture.guard(
+            format!("environment:{holder}:{:x}", file.digest_of(named)),
+            holder,
+            message,
+            "put the environment back",
+        );
     }
 }
 
@@ -138,10 +143,16 @@ const TAGS_MAX: usize = 50;
 
 fn tags<'n>(holder: &str, what: &str, node: &'n Node, file: &File<'n>, picture: &mut Picture) {
     let Some(tags) = file.effective_or_default(node, "tags") else { return };
-    for (tag, node) in tags.value.scalars().into_iter().take(TAGS_MAX) {
+    if tags.value.items().len() > TAGS_MAX {
+        let message = format!("the job asks for a runner with more than {TAGS_MAX} tags, too many to look at");
+        let key = format!("runner:{:x}", file.digest_of(&tags.value));
+        picture.ask(Ask::new(What::Runner, key, tags.line, message, "use fewer tags"));
+        return;
+    }
+    for (tag, node) in tags.value.items().iter().chain([&tags.value]).filter_map(|tag| Some((tag.text()?, tag))) {
         tag_of(tag, node, file, picture);
         let message = format!("{what} no longer asks for a runner with the tag `{}`", shown(tag));
-        let (keys, holders) = (vec![format!("tag:{holder}:{}", short(tag))], vec![holder.to_owned()]);
+        let (keys, holders) = (vec![format!("tag:{holder}:{:x}", file.digest_of(node))], vec![holder.to_owned()]);
         let fix = "put the tag back".to_owned();
         picture.guards.push(Guard { what: What::Runner, keys, holders, message, fix });
     }
