@@ -11,6 +11,7 @@ pub mod entry_type;
 pub mod path;
 pub mod ref_name;
 pub mod size;
+pub mod test_weakening;
 
 use crate::model::{Change, CommitFacts, Effect, Needs, PushFacts, RefName, RepoName, UpdateFacts, is_invisible};
 use crate::policy::content::{Content, Unreadable};
@@ -102,6 +103,7 @@ pub const KINDS: &[RuleKind] = &[
     RuleKind { name: "amount", doc: amount::DOC, read: amount::read },
     RuleKind { name: "conflict-marker", doc: conflict_marker::DOC, read: conflict_marker::read },
     RuleKind { name: "ci-privilege", doc: ci_privilege::DOC, read: ci_privilege::read },
+    RuleKind { name: "test-weakening", doc: test_weakening::DOC, read: test_weakening::read },
 ];
 
 /// One `[rule.ID]`.
