@@ -4,14 +4,20 @@
 
 pub mod always;
 pub mod amount;
+pub mod binary;
 pub mod ci_privilege;
 pub mod conflict_marker;
 pub mod entry_name;
 pub mod entry_type;
+pub mod invisible_text;
+pub mod lfs;
+pub mod merge;
 pub mod path;
 pub mod ref_name;
+pub mod secret;
 pub mod size;
 pub mod test_weakening;
+pub mod text;
 
 use crate::model::{Change, CommitFacts, Effect, Needs, PushFacts, RefName, RepoName, UpdateFacts, is_invisible};
 use crate::policy::content::{Content, Unreadable};
@@ -102,6 +108,12 @@ pub const KINDS: &[RuleKind] = &[
     RuleKind { name: "size", doc: size::DOC, read: size::read },
     RuleKind { name: "amount", doc: amount::DOC, read: amount::read },
     RuleKind { name: "conflict-marker", doc: conflict_marker::DOC, read: conflict_marker::read },
+    RuleKind { name: "text", doc: text::DOC, read: text::read },
+    RuleKind { name: "binary", doc: binary::DOC, read: binary::read },
+    RuleKind { name: "invisible-text", doc: invisible_text::DOC, read: invisible_text::read },
+    RuleKind { name: "lfs", doc: lfs::DOC, read: lfs::read },
+    RuleKind { name: "merge", doc: merge::DOC, read: merge::read },
+    RuleKind { name: "secret", doc: secret::DOC, read: secret::read },
     RuleKind { name: "ci-privilege", doc: ci_privilege::DOC, read: ci_privilege::read },
     RuleKind { name: "test-weakening", doc: test_weakening::DOC, read: test_weakening::read },
 ];
@@ -123,7 +135,7 @@ pub struct Rule {
     pub span: Span,
 }
 
-const EFFECTS: [(&str, Effect); 3] = [("warn", Effect::Warn), ("hold", Effect::Hold), ("refuse", Effect::Refuse)];
+pub const EFFECTS: [(&str, Effect); 3] = [("warn", Effect::Warn), ("hold", Effect::Hold), ("refuse", Effect::Refuse)];
 
 /// Longest own text of an admin, so that a message stays a line.
 const TEXT_LENGTH_MAX: usize = 300;
