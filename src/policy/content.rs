@@ -220,9 +220,9 @@ impl<'a> Content<'a> {
         Ok(self.old_texts()?.first().and_then(Option::as_ref).map(Text::bytes))
     }
 
-    /// What each parent that has a file at this path has there, as UTF-8.
-    pub fn parent_texts(&self) -> Result<Vec<&[u8]>, Unreadable> {
-        Ok(self.old_texts()?.iter().flatten().map(Text::bytes).collect())
+    /// What each parent has at this path, as UTF-8; `None` where it has no file. For rules that compare a merge with all.
+    pub fn parent_texts(&self) -> Result<Vec<Option<&[u8]>>, Unreadable> {
+        Ok(self.old_texts()?.iter().map(|old| old.as_ref().map(Text::bytes)).collect())
     }
 
     /// What each parent has at this path.

@@ -5,6 +5,7 @@
 pub mod always;
 pub mod amount;
 pub mod binary;
+pub mod ci_privilege;
 pub mod conflict_marker;
 pub mod entry_name;
 pub mod entry_type;
@@ -17,10 +18,9 @@ pub mod ref_name;
 pub mod secret;
 pub mod identity;
 pub mod message;
-pub mod path;
-pub mod ref_name;
 pub mod signature;
 pub mod size;
+pub mod test_weakening;
 pub mod text;
 
 use crate::model::{Change, CommitFacts, Effect, Needs, PushFacts, RefName, RepoName, UpdateFacts, is_invisible};
@@ -127,6 +127,8 @@ pub const KINDS: &[RuleKind] = &[
     RuleKind { name: "message", doc: message::DOC, read: message::read },
     RuleKind { name: "signature", doc: signature::DOC, read: signature::read },
     RuleKind { name: "manifest", doc: manifest::DOC, read: manifest::read },
+    RuleKind { name: "ci-privilege", doc: ci_privilege::DOC, read: ci_privilege::read },
+    RuleKind { name: "test-weakening", doc: test_weakening::DOC, read: test_weakening::read },
 ];
 
 /// One `[rule.ID]`.

@@ -1,0 +1,6 @@
+def test_sum():
+    assert total([1, 2]) == 3
+
+
+def test_none():
+    assert total([]) == 0

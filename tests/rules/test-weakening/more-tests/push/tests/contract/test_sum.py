@@ -1,0 +1,10 @@
+def test_sum():
+    assert total([1, 2]) == 3
+
+
+def test_none():
+    assert total([]) == 0
+
+
+def test_one():
+    assert total([1]) == 1
