@@ -64,7 +64,7 @@ const ONLY: [(&str, &[&str]); 22] = [
     ("process::exit", &["main.rs"]),
     ("russh::", &["server/", "cli/"]),
     ("rusqlite::", &["store/"]),
-    ("toml::", &["strict.rs"]),
+    ("toml::", &["strict/"]),
     ("gix::", &["git/", "examine/", "inspect/", "model/", "receive/", "wire/"]),
     ("gix_pack::", &["git/", "receive/"]),
     ("serde::", &["record/", "receive/message.rs"]),
