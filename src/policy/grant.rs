@@ -129,11 +129,16 @@ impl Grant {
 }
 
 fn read_allow(value: Value<'_, '_>, problems: &mut Vec<Problem>) -> Option<Vec<UpdateKind>> {
-    let values = value.array(problems)?;
-    if values.is_empty() {
+    if value.is_empty_array() {
         let problem = Problem::new(value.span(), "an empty list allows nothing");
         problems.push(problem.help("leave `refs` and `allow` out to let read only"));
     }
+    read_operations(value, problems)
+}
+
+/// Kinds of ref updates by their words.
+pub fn read_operations(value: Value<'_, '_>, problems: &mut Vec<Problem>) -> Option<Vec<UpdateKind>> {
+    let values = value.array(problems)?;
     Some(values.into_iter().filter_map(|v| v.one_of(&OPERATIONS, problems)).collect())
 }
 
@@ -179,7 +184,7 @@ impl Quota {
 
 fn quota_finding(rule: &str, message: String, rate: Rate) -> Finding {
     let fix = format!("push again later, at most one {} from now", rate.per.as_str());
-    Finding { rule: rule.to_owned(), effect: Effect::Refuse, place: Default::default(), message, fix }
+    Finding { rule: rule.to_owned(), effect: Effect::Refuse, would: None, place: Default::default(), message, fix }
 }
 
 impl Rate {

@@ -293,7 +293,7 @@ impl<'a> Scene<'a> {
             return;
         }
         let subject = Subject::new(&target, Place::Link);
-        let blocking = lens.rules.iter().filter(|(_, rule)| self.voice(rule).effect > Effect::Warn);
+        let blocking = lens.rules.iter().filter(|(_, rule)| self.voice(rule).blocks());
         let mut guards = blocking.filter_map(|(_, rule)| rule.check.guarded_paths());
         if guards.any(|paths| paths.forbids(&subject, self.who())) {
             findings.change(voice, view, "the symlink leads to a guarded path".to_owned(), Fix::Undo);

@@ -14,9 +14,11 @@ mod object_text;
 mod pattern;
 mod pattern_list;
 mod people;
+pub mod presets;
 mod pusher;
 pub mod rules;
 mod settings;
+mod source;
 mod spotted;
 mod symlink;
 #[cfg(test)]
@@ -34,7 +36,8 @@ pub use pattern::{Subject, Who};
 pub use pattern_list::PatternList;
 use people::People;
 use rules::Rule;
-use settings::RepoSettings;
+use settings::{Repo, RepoSettings};
+pub use source::{Key, Source};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -45,7 +48,7 @@ pub struct Policy {
     people: People,
     grants: Vec<Grant>,
     rules: Vec<Rule>,
-    repos: BTreeMap<RepoName, RepoSettings>,
+    repos: BTreeMap<RepoName, Repo>,
 }
 
 /// Who may act, as the policy knows them.
@@ -251,7 +254,7 @@ impl Policy {
     }
 
     fn settings(&self, repo: &RepoName) -> RepoSettings {
-        self.repos.get(repo).copied().unwrap_or_default()
+        self.repos.get(repo).map(|repo| repo.settings).unwrap_or_default()
     }
 }
 

@@ -19,9 +19,11 @@ use crate::policy::pattern::{PatternOf, Subject, Who};
 use crate::policy::pattern_list::{PatternList, one_or_more};
 use crate::policy::people::{NameList, People};
 use crate::policy::pusher::Pusher;
-use crate::policy::settings::Mode;
+use crate::policy::settings::{MODES, Mode};
+use crate::policy::source::{Key, Origin};
 use crate::policy::spotted::Spotted;
 use crate::strict::{Problem, Span, Table, Value, suggest};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// What a kind of rule looks at. Everything it has nothing to say about is empty.
@@ -109,14 +111,22 @@ pub struct Rule {
     pub kind: &'static str,
     pub check: Box<dyn Check>,
     pub then: Effect,
+    /// Its own mode; the repository's may be to observe as well.
+    pub mode: Option<Mode>,
     repos: PatternList,
+    /// Of a preset's rule: the repositories it is left in, by name.
+    pub only: Option<BTreeSet<RepoName>>,
     refs: PatternList,
     /// `None`: everybody.
     principals: Option<NameList>,
     message: Option<String>,
     fix: Option<String>,
     pub approvers: Vec<String>,
+    /// Of a preset's rule that the policy says nothing of: where the preset is asked for.
     pub span: Span,
+    pub origin: Origin,
+    /// Every key there is, with its value.
+    pub keys: Vec<Key>,
 }
 
 const EFFECTS: [(&str, Effect); 3] = [("warn", Effect::Warn), ("hold", Effect::Hold), ("refuse", Effect::Refuse)];
@@ -126,16 +136,16 @@ const TEXT_LENGTH_MAX: usize = 300;
 
 impl Rule {
     pub fn read(
-        id: &str,
-        span: Span,
-        value: Value<'_, '_>,
+        (id, span): (&str, Span),
+        mut table: Table<'_, '_>,
+        origin: Origin,
         people: &People,
         problems: &mut Vec<Problem>,
     ) -> Option<Self> {
         check_id(id, &span, problems);
-        let mut table = value.table(problems)?;
         let kind = table.require("kind", problems).and_then(|v| read_kind(v, problems));
         let then = table.require("then", problems).and_then(|v| v.one_of(&EFFECTS, problems));
+        let mode = table.get("mode").and_then(|v| v.one_of(&MODES, problems));
         let repos = scope(&mut table, "repos", PatternOf::Repo, problems);
         let refs = scope(&mut table, "refs", PatternOf::PushedRef, problems);
         let principals = table.get("principals").map(|v| NameList::read(v, people, problems).unwrap_or_default());
@@ -157,6 +167,8 @@ impl Rule {
             kind: kind.name,
             check: check?,
             then: then?,
+            mode,
+            only: None,
             repos: repos?,
             refs: refs?,
             principals,
@@ -164,32 +176,41 @@ impl Rule {
             fix,
             approvers: approvers.map(|(_, names)| names).unwrap_or_default(),
             span,
+            origin,
+            keys: origin.keys(&table),
         })
     }
 
     #[must_use]
     pub fn is_in(&self, repo: &RepoName) -> bool {
-        self.repos.forbids(&Subject::name(repo.as_str().as_bytes()), Who::Anyone)
+        let is_left_in = self.only.as_ref().is_none_or(|only| only.contains(repo));
+        is_left_in && self.repos.forbids(&Subject::name(repo.as_str().as_bytes()), Who::Anyone)
+    }
+
+    #[must_use]
+    pub fn is_whose(&self, principal: Option<usize>) -> bool {
+        match (&self.principals, principal) {
+            (Some(list), Some(index)) => list.contains(index),
+            (None, _) | (_, None) => true,
+        }
+    }
+
+    #[must_use]
+    pub fn has_ref(&self, ref_name: &RefName, who: Who<'_>) -> bool {
+        self.refs.forbids(&Subject::name(ref_name.as_bstr()), who)
     }
 
     /// Whether the rule looks at this ref of this principal. Somebody unknown is looked at by every rule.
     #[must_use]
     pub fn applies(&self, principal: Option<usize>, repo: &RepoName, ref_name: &RefName, who: Who<'_>) -> bool {
-        let is_theirs = match (&self.principals, principal) {
-            (Some(list), Some(index)) => list.contains(index),
-            (None, _) | (_, None) => true,
-        };
-        is_theirs && self.is_in(repo) && self.refs.forbids(&Subject::name(ref_name.as_bstr()), who)
+        self.is_whose(principal) && self.is_in(repo) && self.has_ref(ref_name, who)
     }
 
-    /// The rule's voice, lowered to a warning if the repository only observes.
+    /// The rule's voice: it only observes if the rule or the repository does.
     #[must_use]
-    pub fn voice(&self, mode: Mode) -> Voice<'_> {
-        let effect = match mode {
-            Mode::Enforce => self.then,
-            Mode::Observe => Effect::Warn,
-        };
-        Voice { id: &self.id, effect, message: self.message.as_deref(), fix: self.fix.as_deref() }
+    pub fn voice(&self, repository: Mode) -> Voice<'_> {
+        let mode = if self.mode == Some(Mode::Observe) { Mode::Observe } else { repository };
+        Voice { id: &self.id, effect: self.then, mode, message: self.message.as_deref(), fix: self.fix.as_deref() }
     }
 
     /// Whether this rule speaks, as loud or louder, wherever the other one does.
@@ -204,8 +225,16 @@ impl Rule {
             (Some(ours), Some(theirs)) => ours.covers(theirs),
             _ => false,
         };
+        let repos = match (&self.only, &other.only) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(ours), Some(theirs)) => theirs.is_subset(ours),
+        };
+        let observes = self.mode == Some(Mode::Observe) && other.mode != self.mode;
         paths
             && principals
+            && repos
+            && !observes
             && self.then >= other.then
             && self.repos.covers(&other.repos)
             && self.refs.covers(&other.refs)

@@ -1,0 +1,68 @@
+//! Where what is in effect was written.
+
+use crate::strict::{self, Layer, Span, Table};
+
+/// Who said it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The policy, at this place of its text.
+    Policy(Span),
+    /// The preset of this name.
+    Preset(&'static str),
+    /// Nobody.
+    Default,
+}
+
+/// A key of a grant, a rule or a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    pub name: &'static str,
+    /// In TOML, on one line; `None` where nobody set it and the default is to have none.
+    pub value: Option<String>,
+    pub source: Source,
+}
+
+/// Which documents a table is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    Policy,
+    Preset(&'static str),
+    /// The policy, and what it does not say this preset does.
+    PolicyOver(&'static str),
+}
+
+impl Origin {
+    #[must_use]
+    pub fn preset(self) -> Option<&'static str> {
+        match self {
+            Self::Policy => None,
+            Self::Preset(name) | Self::PolicyOver(name) => Some(name),
+        }
+    }
+
+    /// The keys that a table was asked for, with who set each of them.
+    #[must_use]
+    pub fn keys(self, table: &Table<'_, '_>) -> Vec<Key> {
+        table.keys().into_iter().map(|key| self.key(key)).collect()
+    }
+
+    fn key(self, key: strict::Key) -> Key {
+        let source = match (key.layer, self) {
+            (Layer::Own(span), Self::Policy | Self::PolicyOver(_)) => Source::Policy(span),
+            (Layer::Own(_) | Layer::Base, Self::Preset(name) | Self::PolicyOver(name)) => Source::Preset(name),
+            (Layer::Base, Self::Policy) | (Layer::Unset, _) => Source::Default,
+        };
+        let value = key.value.or_else(|| default_value(key.name).map(str::to_owned));
+        Key { name: key.name, value, source }
+    }
+}
+
+/// Defaults that mean the same wherever the key is known.
+fn default_value(name: &str) -> Option<&'static str> {
+    match name {
+        "repos" | "match" => Some("[\"**\"]"),
+        "refs" => Some("[\"refs/heads/**\", \"refs/tags/**\"]"),
+        "mode" => Some("\"enforce\""),
+        _ => None,
+    }
+}
