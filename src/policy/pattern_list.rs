@@ -17,6 +17,20 @@ impl PatternList {
         Self::parse(&items, of, value.span(), problems)
     }
 
+    /// The same with further exceptions, which `value` lists without their `!`.
+    pub fn except(mut self, value: Value<'_, '_>, of: PatternOf, problems: &mut Vec<Problem>) -> Option<Self> {
+        let list = Self::read(value, of, problems)?;
+        let unsatisfiable = match list.minus.is_empty() {
+            true => None,
+            false => Some(Problem::new(value.span(), "an exception has no exceptions").help("leave the `!` out")),
+        };
+        self.minus.extend(list.plus);
+        let problem = unsatisfiable.or_else(|| self.unsatisfiable(value.span()));
+        let is_good = problem.is_none();
+        problems.extend(problem);
+        is_good.then_some(self)
+    }
+
     fn parse(items: &[(&str, Span)], of: PatternOf, span: Span, problems: &mut Vec<Problem>) -> Option<Self> {
         let before = problems.len();
         let mut list = Self { plus: Vec::new(), minus: Vec::new() };

@@ -131,6 +131,10 @@ pub struct Rule {
 
 const EFFECTS: [(&str, Effect); 3] = [("warn", Effect::Warn), ("hold", Effect::Hold), ("refuse", Effect::Refuse)];
 
+/// What the policy can make of a preset's rule; that of those that are off is never read to the end.
+const EFFECTS_OVER: [(&str, Option<Effect>); 4] =
+    [("warn", Some(Effect::Warn)), ("hold", Some(Effect::Hold)), ("refuse", Some(Effect::Refuse)), ("off", None)];
+
 /// Longest own text of an admin, so that a message stays a line.
 const TEXT_LENGTH_MAX: usize = 300;
 
@@ -144,7 +148,7 @@ impl Rule {
     ) -> Option<Self> {
         check_id(id, &span, problems);
         let kind = table.require("kind", problems).and_then(|v| read_kind(v, problems));
-        let then = table.require("then", problems).and_then(|v| v.one_of(&EFFECTS, problems));
+        let then = table.require("then", problems).and_then(|v| read_effect(v, origin, problems));
         let mode = table.get("mode").and_then(|v| v.one_of(&MODES, problems));
         let repos = scope(&mut table, "repos", PatternOf::Repo, problems);
         let refs = scope(&mut table, "refs", PatternOf::PushedRef, problems);
@@ -260,6 +264,13 @@ fn check_id(id: &str, span: &Span, problems: &mut Vec<Problem>) {
     }
 }
 
+fn read_effect(value: Value<'_, '_>, origin: Origin, problems: &mut Vec<Problem>) -> Option<Effect> {
+    match origin {
+        Origin::Policy | Origin::Preset(_) => value.one_of(&EFFECTS, problems),
+        Origin::PolicyOver(_) => value.one_of(&EFFECTS_OVER, problems).flatten(),
+    }
+}
+
 fn read_kind(value: Value<'_, '_>, problems: &mut Vec<Problem>) -> Option<&'static RuleKind> {
     let word = value.string(problems)?;
     let kind = KINDS.iter().find(|kind| kind.name == word);
@@ -284,9 +295,13 @@ fn scope(
     }
 }
 
-/// Paths a rule is about: `match`, or all.
+/// Paths a rule is about: `match`, or all, without those of `except`.
 pub fn read_match(table: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> Option<PatternList> {
-    scope(table, "match", PatternOf::Path, problems)
+    let paths = scope(table, "match", PatternOf::Path, problems);
+    match table.get("except") {
+        Some(value) => paths?.except(value, PatternOf::Path, problems),
+        None => paths,
+    }
 }
 
 fn read_text(value: Value<'_, '_>, problems: &mut Vec<Problem>) -> Option<String> {
