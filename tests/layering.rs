@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Which folders each folder may name. A stage also gets the output types of earlier stages, one by one: `folder::Type`.
-const MAY_NAME: [(&str, &[&str]); 18] = [
+const MAY_NAME: [(&str, &[&str]); 19] = [
     ("model", &[]),
     ("strict", &["model::is_invisible"]),
     ("wire", &["model"]),
@@ -17,6 +17,7 @@ const MAY_NAME: [(&str, &[&str]); 18] = [
     ("secret", &[]),
     ("policy", &["model", "strict", "secret"]),
     ("examine", &["model", "git", "policy::Examiner", "policy::Blobs", "policy::Unreadable", "secret"]),
+    ("trial", &["model", "git", "inspect", "examine", "policy", "strict"]),
     ("forward", &["model", "wire", "git", "config::Upstream", "policy::Approval"]),
     ("record", &["model", "policy::Decision"]),
     ("store", &["model", "record"]),
@@ -37,14 +38,14 @@ const MAY_NAME: [(&str, &[&str]); 18] = [
         "gate",
         &[
             "config", "examine", "forward", "git", "inspect", "model", "observe", "policy", "receive", "record",
-            "store", "strict", "wire",
+            "store", "strict", "trial", "wire",
         ],
     ),
     (
         "cli",
         &[
             "config", "examine", "forward", "gate", "git", "model", "observe", "policy", "receive", "record", "secret",
-            "server", "store", "strict", "wire",
+            "server", "store", "strict", "trial", "wire",
         ],
     ),
     ("main", &["cli"]),

@@ -1,14 +1,14 @@
 //! From objects in quarantine to a judgement: the same for a push over SSH, for a drop-in and for a hook.
 
-use crate::examine::{self, SecretCache};
+use crate::examine::SecretCache;
 use crate::gate::{Session, Target, fault::Fault};
 use crate::git::{ObjectStore, Objects};
-use crate::inspect;
 use crate::model::{Effect, Finding, Limits, ObjectId, Place, PushFacts, PushId, RefName, RefUpdate, Usage};
 use crate::observe::{Metrics, Stage};
-use crate::policy::{Case, Examiner, Judgement, Policy};
+use crate::policy::{Judgement, Policy};
 use crate::receive::Received;
 use crate::store::{Store, Turn};
+use crate::trial::{Scene, Trial};
 use bstr::ByteSlice;
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -53,22 +53,19 @@ impl Push<'_> {
     ) -> Result<(PushFacts, Judgement, Option<Turn>), Fault> {
         let objects = Objects::new(new, self.target.objects());
         let mut findings = received.findings();
+        let trial = self.trial();
         self.against_upstream(updates, refs, &mut findings);
         self.check_tips(updates, &Objects::new(new, readable), &mut findings)?;
         let mut facts = PushFacts::default();
         // Objects that are malformed or missing cannot be walked: what is known so far is the answer.
         if findings.is_empty() {
             let trusted = self.target.trusted(self.policy, refs, self.limits)?;
-            let classes = self.classes(updates);
-            let needs = self.policy.needs(&self.target.name);
-            let request = inspect::Request { updates, classes: &classes, upstream: refs, trusted: &trusted, needs };
+            let scene = Scene { refs, trusted: &trusted };
             let begun = Instant::now();
-            facts = inspect::inspect(&objects, &request, self.limits, stop)?;
+            facts = trial.inspect(&objects, updates, scene, stop)?;
             self.metrics.stage(Stage::Inspect, begun.elapsed());
             let begun = Instant::now();
-            let (principal, repo) = (&self.session.principal, &self.target.name);
-            let examiner = Examiner::new(self.policy, principal, repo, updates, self.limits.content_bytes_max);
-            examine::examine(&objects, &examiner, self.secrets, &mut facts, self.limits, stop)?;
+            trial.examine(&objects, updates, &mut facts, stop)?;
             self.metrics.stage(Stage::Examine, begun.elapsed());
         }
         facts.pack_bytes = received.pack_bytes;
@@ -81,21 +78,19 @@ impl Push<'_> {
             false => Usage::default(),
         };
         let begun = Instant::now();
-        let judgement = self.decide(&facts, &findings, &usage);
+        let judgement = trial.judge(&facts, &findings, &usage, Timestamp::now());
         self.metrics.stage(Stage::Judge, begun.elapsed());
         Ok((facts, judgement, turn))
     }
 
-    fn decide(&self, facts: &PushFacts, findings: &[Finding], usage: &Usage) -> Judgement {
-        self.policy.judge(&Case {
+    fn trial(&self) -> Trial<'_> {
+        Trial {
+            policy: self.policy,
             principal: &self.session.principal,
             repo: &self.target.name,
-            facts,
-            findings,
-            usage,
-            now: Timestamp::now(),
-            findings_max: self.limits.findings_max,
-        })
+            limits: self.limits,
+            secrets: self.secrets,
+        }
     }
 
     /// Holds each old value against what the upstream has now. What moved is a finding; a ref this principal may not
@@ -129,17 +124,6 @@ impl Push<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Numbers the scopes of the ref updates: equal numbers are judged together.
-    fn classes(&self, updates: &[RefUpdate]) -> Vec<usize> {
-        let mut scopes = HashMap::new();
-        let class = |update: &RefUpdate| {
-            let scope = self.policy.scope(&self.session.principal, &self.target.name, &update.name);
-            let next = scopes.len();
-            *scopes.entry(scope).or_insert(next)
-        };
-        updates.iter().map(class).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 mod content;
 mod document;
 mod examiner;
+mod examples;
 mod findings;
 mod fold;
 mod glob;

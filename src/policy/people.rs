@@ -90,6 +90,10 @@ impl People {
         self.list.get(self.index(name)?)
     }
 
+    pub fn all(&self) -> impl Iterator<Item = &Principal> {
+        self.list.iter().map(|person| &person.principal)
+    }
+
     #[must_use]
     pub fn index(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
