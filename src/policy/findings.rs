@@ -6,6 +6,7 @@ use crate::model::{
 };
 use crate::policy::pattern::Subject;
 use crate::policy::settings::Mode;
+pub use crate::policy::voice::Voice;
 use bstr::{BString, ByteSlice};
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
@@ -19,38 +20,6 @@ pub struct ChangeView<'a> {
     pub path: Subject<'a>,
     /// Whether a ref of this push ends at the commit, so that amending is enough.
     pub is_tip: bool,
-}
-
-/// What speaks: a rule of the policy or a check that is always on.
-#[derive(Debug, Clone, Copy)]
-pub struct Voice<'a> {
-    pub id: &'a str,
-    /// Its own; what follows from it if the rule only observes is for [`finding`] to say.
-    pub effect: Effect,
-    pub mode: Mode,
-    /// The admin's own words instead of ours.
-    pub message: Option<&'a str>,
-    pub fix: Option<&'a str>,
-}
-
-impl<'a> Voice<'a> {
-    /// A check that no policy can switch off.
-    #[must_use]
-    pub fn always(id: &'a str) -> Self {
-        Self { id, effect: Effect::Refuse, mode: Mode::Enforce, message: None, fix: None }
-    }
-
-    /// The same voice with another effect, if one is given.
-    #[must_use]
-    pub fn instead(self, effect: Option<Effect>) -> Self {
-        Self { effect: effect.unwrap_or(self.effect), ..self }
-    }
-
-    /// Whether what it says stops a push.
-    #[must_use]
-    pub fn blocks(&self) -> bool {
-        self.mode == Mode::Enforce && self.effect > Effect::Warn
-    }
 }
 
 /// All findings of one push so far.

@@ -4,6 +4,7 @@ mod content;
 mod document;
 mod examiner;
 mod examples;
+mod explain;
 mod findings;
 mod fold;
 mod glob;
@@ -19,11 +20,13 @@ pub mod presets;
 mod pusher;
 pub mod rules;
 mod settings;
+mod show;
 mod source;
 mod spotted;
 mod symlink;
 #[cfg(test)]
 mod testing;
+mod voice;
 
 use crate::model::{
     Finding, Needs, PrincipalKind, PrincipalName, PushFacts, RefName, RefUpdate, RepoName, UpdateKind, Usage,
@@ -31,6 +34,7 @@ use crate::model::{
 use crate::strict::{Problem, Problems};
 pub use content::{Blobs, Unreadable};
 pub use examiner::Examiner;
+pub use explain::{Explanation, Note, Question, Role, Teller};
 use grant::Grant;
 use jiff::Timestamp;
 pub use pattern::{Subject, Who};
@@ -38,6 +42,7 @@ pub use pattern_list::PatternList;
 use people::People;
 use rules::Rule;
 use settings::{Repo, RepoSettings};
+pub use show::{Block, Effective};
 pub use source::{Key, Source};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -10,6 +10,26 @@ pub struct PatternList {
     minus: Vec<Pattern>,
 }
 
+/// What of a list decides on a name.
+#[derive(Debug, Clone, Copy)]
+pub enum Why<'a> {
+    /// This pattern matches, and no exception does.
+    Pattern(&'a Pattern),
+    /// A pattern matches, and so does this exception.
+    Exception(&'a Pattern),
+    Nothing,
+}
+
+impl<'a> Why<'a> {
+    fn new(pattern: Option<&'a Pattern>, exception: Option<&'a Pattern>) -> Self {
+        match (pattern, exception) {
+            (None, _) => Self::Nothing,
+            (Some(_), Some(exception)) => Self::Exception(exception),
+            (Some(pattern), None) => Self::Pattern(pattern),
+        }
+    }
+}
+
 impl PatternList {
     /// Reads a string or an array of strings.
     pub fn read(value: Value<'_, '_>, of: PatternOf, problems: &mut Vec<Problem>) -> Option<Self> {
@@ -109,6 +129,20 @@ impl PatternList {
     #[must_use]
     pub fn forbids(&self, subject: &Subject<'_>, who: Who<'_>) -> bool {
         self.plus.iter().any(|p| p.touches(subject, who)) && !self.minus.iter().any(|p| p.matches(subject, who))
+    }
+
+    /// Why it is a permission or not.
+    #[must_use]
+    pub fn why_allows(&self, subject: &Subject<'_>, who: Who<'_>) -> Why<'_> {
+        let exception = self.minus.iter().find(|p| p.touches(subject, who));
+        Why::new(self.plus.iter().find(|p| p.matches(subject, who)), exception)
+    }
+
+    /// Why it is a prohibition or not.
+    #[must_use]
+    pub fn why_forbids(&self, subject: &Subject<'_>, who: Who<'_>) -> Why<'_> {
+        let exception = self.minus.iter().find(|p| p.matches(subject, who));
+        Why::new(self.plus.iter().find(|p| p.touches(subject, who)), exception)
     }
 
     /// Whether every name the other list matches is surely matched by this one.

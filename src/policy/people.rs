@@ -4,6 +4,7 @@ use crate::model::{Escaped, PrincipalKind, PrincipalName};
 use crate::policy::Principal;
 use crate::policy::pattern::{Pattern, PatternOf, Subject, Who};
 use crate::policy::pattern_list::one_or_more;
+use crate::policy::source::{Key, Origin};
 use crate::strict::{Problem, Span, Table, Value};
 use ssh_key::public::KeyData;
 use std::collections::{BTreeMap, HashMap};
@@ -22,12 +23,17 @@ pub struct People {
 pub struct Person {
     pub principal: Principal,
     pub emails: Vec<String>,
+    pub span: Span,
+    /// Every key there is, with its value.
+    pub keys: Vec<Key>,
 }
 
 #[derive(Debug)]
 pub struct Group {
     pub span: Span,
     members: NameList,
+    /// As written.
+    pub text: String,
 }
 
 /// Who a list of names, globs and groups means.
@@ -65,6 +71,9 @@ impl People {
                     PrincipalKind::Ci => {}
                 }
                 table.finish(problems);
+                if let Some(person) = people.list.get_mut(index) {
+                    person.keys = Origin::Policy.keys(&table, &[]);
+                }
             }
         }
         people.read_credentials(&keys, problems);
@@ -88,6 +97,10 @@ impl People {
     #[must_use]
     pub fn person(&self, name: &str) -> Option<&Person> {
         self.list.get(self.index(name)?)
+    }
+
+    pub fn everybody(&self) -> impl Iterator<Item = &Person> {
+        self.list.iter()
     }
 
     pub fn all(&self) -> impl Iterator<Item = &Principal> {
@@ -136,7 +149,7 @@ impl People {
         }
         let index = self.list.len();
         let principal = Principal { name: parsed, kind, sponsor: None };
-        self.list.push(Person { principal, emails: Vec::new() });
+        self.list.push(Person { principal, emails: Vec::new(), span, keys: Vec::new() });
         self.by_name.insert(name.to_owned(), index);
         Some(index)
     }
@@ -236,7 +249,7 @@ impl People {
             // Groups are read before any is known here: a group in a group is an unknown name.
             let empty = BTreeMap::new();
             if let Some(members) = NameList::read_with(value, self, &empty, problems) {
-                self.groups.insert(name, Group { span, members });
+                self.groups.insert(name, Group { span, members, text: value.show() });
             }
         }
     }

@@ -14,6 +14,7 @@ pub struct Repo {
     /// The presets in use, each with its place.
     pub presets: Vec<(&'static Preset, Span)>,
     pub keys: Vec<Key>,
+    pub span: Span,
 }
 
 /// Settings of one repository; the default is the strictest of each.
@@ -69,6 +70,14 @@ pub enum ReservedNames {
     Allow,
 }
 
+/// What counts where nothing is said.
+pub const DEFAULTS: [(&str, &str); 4] = [
+    ("mode", "\"enforce\""),
+    ("symlink_targets", "\"checked\""),
+    ("tags_without_tagger", "\"refuse\""),
+    ("reserved_names", "\"refuse\""),
+];
+
 /// Reads all `[repo.NAME]`.
 pub fn read(root: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> BTreeMap<RepoName, Repo> {
     let mut all = BTreeMap::new();
@@ -104,7 +113,7 @@ fn read_one(table: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> Repo {
         tags_without_tagger: tags_without_tagger.unwrap_or_default(),
         reserved_names: reserved_names.unwrap_or_default(),
     };
-    Repo { settings, presets, keys: Origin::Policy.keys(table) }
+    Repo { settings, presets, keys: Origin::Policy.keys(table, &DEFAULTS), span: table.span.clone() }
 }
 
 fn read_presets(value: Value<'_, '_>, problems: &mut Vec<Problem>) -> Vec<(&'static Preset, Span)> {

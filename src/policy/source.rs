@@ -40,29 +40,20 @@ impl Origin {
         }
     }
 
-    /// The keys that a table was asked for, with who set each of them.
+    /// The keys that a table was asked for, with who set each of them; `defaults` has what counts for those not set.
     #[must_use]
-    pub fn keys(self, table: &Table<'_, '_>) -> Vec<Key> {
-        table.keys().into_iter().map(|key| self.key(key)).collect()
+    pub fn keys(self, table: &Table<'_, '_>, defaults: &[(&str, &str)]) -> Vec<Key> {
+        table.keys().into_iter().map(|key| self.key(key, defaults)).collect()
     }
 
-    fn key(self, key: strict::Key) -> Key {
+    fn key(self, key: strict::Key, defaults: &[(&str, &str)]) -> Key {
         let source = match (key.layer, self) {
             (Layer::Own(span), Self::Policy | Self::PolicyOver(_)) => Source::Policy(span),
             (Layer::Own(_) | Layer::Base, Self::Preset(name) | Self::PolicyOver(name)) => Source::Preset(name),
             (Layer::Base, Self::Policy) | (Layer::Unset, _) => Source::Default,
         };
-        let value = key.value.or_else(|| default_value(key.name).map(str::to_owned));
+        let default = || defaults.iter().find(|(name, _)| *name == key.name).map(|(_, value)| (*value).to_owned());
+        let value = key.value.or_else(default);
         Key { name: key.name, value, source }
-    }
-}
-
-/// Defaults that mean the same wherever the key is known.
-fn default_value(name: &str) -> Option<&'static str> {
-    match name {
-        "repos" | "match" => Some("[\"**\"]"),
-        "refs" => Some("[\"refs/heads/**\", \"refs/tags/**\"]"),
-        "mode" => Some("\"enforce\""),
-        _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! What a table was asked for, and which document had it: for a reader who wants to know where each value came from.
 
-use crate::strict::{Span, Table};
+use crate::strict::{Span, Table, Value};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -42,6 +42,14 @@ impl Table<'_, '_> {
             }
         }
         keys
+    }
+}
+
+impl Value<'_, '_> {
+    /// In TOML, on one line.
+    #[must_use]
+    pub fn show(self) -> String {
+        show(self.value)
     }
 }
 

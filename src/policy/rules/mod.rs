@@ -135,6 +135,10 @@ const EFFECTS: [(&str, Effect); 3] = [("warn", Effect::Warn), ("hold", Effect::H
 const EFFECTS_OVER: [(&str, Option<Effect>); 4] =
     [("warn", Some(Effect::Warn)), ("hold", Some(Effect::Hold)), ("refuse", Some(Effect::Refuse)), ("off", None)];
 
+/// What counts where nothing is said. `match` means refs in a `ref-name` rule, and has no default there.
+const DEFAULTS: [(&str, &str); 4] =
+    [("refs", "[\"**\"]"), ("mode", "\"enforce\""), ("repos", "[\"**\"]"), ("match", "[\"**\"]")];
+
 /// Longest own text of an admin, so that a message stays a line.
 const TEXT_LENGTH_MAX: usize = 300;
 
@@ -181,7 +185,7 @@ impl Rule {
             approvers: approvers.map(|(_, names)| names).unwrap_or_default(),
             span,
             origin,
-            keys: origin.keys(&table),
+            keys: origin.keys(&table, if kind.name == "ref-name" { &DEFAULTS[..3] } else { &DEFAULTS }),
         })
     }
 
