@@ -255,6 +255,7 @@ mod tests {
         metrics.aborted();
         metrics.outcome(RefResult::Moved);
         metrics.finding("odd\"kind");
+        metrics.observed("odd\"kind", "hold");
         metrics.auth_failure();
         let open = metrics.connection();
         drop(metrics.connection());
@@ -265,6 +266,7 @@ mod tests {
             "refgate_pushes_total{decision=\"none\"} 1",
             "refgate_forwarded_refs_total{outcome=\"moved\"} 1",
             "refgate_findings_total{kind=\"odd\\\"kind\"} 1",
+            "refgate_observed_findings_total{kind=\"odd\\\"kind\",would=\"hold\"} 1",
             "refgate_connections_total 2",
             "refgate_connections_open 1",
             "refgate_auth_failures_total 1",

@@ -58,6 +58,18 @@ pub enum Role {
     Open,
 }
 
+impl Role {
+    /// What decides is told of first.
+    fn rank(self) -> u8 {
+        match self {
+            Self::Speaks { .. } => 0,
+            Self::Gives => 1,
+            Self::Open => 2,
+            Self::Silent => 3,
+        }
+    }
+}
+
 /// Whose note it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Teller {
@@ -97,6 +109,7 @@ impl<'a> Asked<'a> {
         let paths = if self.question.operation == UpdateKind::Delete { &[] } else { self.question.paths };
         let all = self.judge(paths);
         let paths = paths.iter().map(|path| (path.clone(), self.path(path, &grants, &rules)));
+        update.sort_by_key(|note| note.role.rank());
         Explanation { update, paths: paths.collect(), decision: all.decision.as_str() }
     }
 
@@ -199,6 +212,7 @@ impl<'a> Asked<'a> {
             }
         }
         always(&judgement.findings, Some(path), &self.ids(), &mut notes);
+        notes.sort_by_key(|note| note.role.rank());
         notes
     }
 
@@ -387,7 +401,7 @@ principals = "claude-2"
         let line = |note: &Note| {
             let at = |source: &Source| match source {
                 Source::Policy(span) => crate::strict::position(TEXT, span.start).0.to_string(),
-                Source::Preset(name) => (*name).to_owned(),
+                Source::Preset(name) | Source::Over(_, name) => (*name).to_owned(),
                 Source::Default => "default".to_owned(),
             };
             let teller = match &note.teller {
@@ -415,10 +429,10 @@ principals = "claude-2"
         let (update, _, decision) = lines(MINE, UpdateKind::Update, "src/a");
         let expected = [
             "+ grant 4: it lets update `refs/heads/agent/claude-1/**`",
+            "? much 39: kind `amount` looks at more than the names of refs and paths",
             "- grant 10: it is for another repository: `lib`",
             "- grant 14: it expired at 2020-01-01T00:00:00Z",
-            "? much 38: kind `amount` looks at more than the names of refs and paths",
-            "- others 42: it is for other principals",
+            "- others 43: it is for other principals",
             "- moved-tags moved-tags: it has nothing against this ref",
             "- deleted-tags moved-tags: it has nothing against this ref",
         ];
@@ -459,9 +473,9 @@ principals = "claude-2"
                 "src/a",
                 &[
                     "+ grant 4: `src/**`",
-                    "- ci 25: it matches none of `.github/**`, `!.github/README.md`",
-                    "- seen 29: it matches none of `src/main.rs`",
-                    "? marks 34: kind `conflict-marker` looks into the file",
+                    "- ci 26: it matches none of `.github/**`, `!.github/README.md`",
+                    "- seen 30: it matches none of `src/main.rs`",
+                    "? marks 35: kind `conflict-marker` looks into the file",
                 ],
                 "accept",
             ),
@@ -470,9 +484,9 @@ principals = "claude-2"
                 &["refuse write.outside-grant: you may write src/** .github/**, but not src/keys/**"],
                 "refuse",
             ),
-            (".github/x", &["hold ci 25: `.github/**`: this path is guarded"], "hold"),
-            (".github/README.md", &["- ci 25: it is an exception: `!.github/README.md`"], "accept"),
-            ("src/main.rs", &["(refuse) seen 29: `src/main.rs`: this path is guarded"], "accept"),
+            (".github/x", &["hold ci 26: `.github/**`: this path is guarded"], "hold"),
+            (".github/README.md", &["- ci 26: it is an exception: `!.github/README.md`"], "accept"),
+            ("src/main.rs", &["(refuse) seen 30: `src/main.rs`: this path is guarded"], "accept"),
             ("src/Keys/a", &["- grant 4: it is an exception in `write`: `!src/keys/**`"], "refuse"),
         ];
         for (path, expected, decision) in table {

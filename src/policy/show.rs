@@ -81,7 +81,8 @@ impl Rule {
     #[must_use]
     pub fn source(&self) -> Source {
         match self.origin {
-            Origin::Policy | Origin::PolicyOver(_) => Source::Policy(self.span.clone()),
+            Origin::Policy => Source::Policy(self.span.clone()),
+            Origin::PolicyOver(name) => Source::Over(self.span.clone(), name),
             Origin::Preset(name) => Source::Preset(name),
         }
     }
@@ -110,7 +111,7 @@ mod tests {
         let shown = |id: &str| -> Vec<String> {
             let line = |source: &Source| match source {
                 Source::Policy(span) => format!("line {}", crate::strict::position(&text, span.start).0),
-                Source::Preset(name) => (*name).to_owned(),
+                Source::Preset(name) | Source::Over(_, name) => (*name).to_owned(),
                 Source::Default => "default".to_owned(),
             };
             let keys = rule(id).expect("the rule").keys.iter();

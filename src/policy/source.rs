@@ -9,6 +9,8 @@ pub enum Source {
     Policy(Span),
     /// The preset of this name.
     Preset(&'static str),
+    /// The policy, at this place, over a rule of the preset.
+    Over(Span, &'static str),
     /// Nobody.
     Default,
 }

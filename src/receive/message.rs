@@ -299,6 +299,14 @@ mod tests {
     }
 
     #[test]
+    fn what_a_rule_would_have_done_is_told() {
+        let text = render(&[Finding { effect: Effect::Warn, would: Some(Effect::Refuse), ..finding(1) }]);
+        assert!(text.contains("  1. rule-1 (observed: would refuse)  a"), "{text}");
+        assert!(text.contains(r#""rule":"rule-1","effect":"warn","would":"refuse","path""#), "{text}");
+        assert!(render(&[Finding { effect: Effect::Warn, ..finding(1) }]).contains("rule-1 (warning)"));
+    }
+
+    #[test]
     fn many_findings_fit_a_screen() {
         let findings: Vec<_> = (0..2000).map(finding).collect();
         let text = render(&findings);

@@ -451,6 +451,16 @@ mod tests {
     }
 
     #[test]
+    fn what_a_rule_would_have_done_is_kept() {
+        let mut entry = decision();
+        entry.findings[0].would = Some(Effect::Refuse);
+        let record = Record::Decision(entry);
+        let line = record.to_line().expect("it can be written");
+        assert!(line.contains("\"effect\":\"hold\",\"would\":\"refuse\",\"commit\""), "{line}");
+        assert_eq!(Record::from_line(&line).expect("it reads back"), record);
+    }
+
+    #[test]
     fn an_outcome_and_an_event_read_back() {
         let decision = decision();
         let outcome = |result, holds| RefOutcome {

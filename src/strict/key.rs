@@ -123,7 +123,7 @@ mod tests {
             r#"a ["x", "y\\z"] Base"#,
             r#"b "one\ntwo" Own(4..5)"#,
             "c { d = true } Base",
-            "e 1 Own(24..25)",
+            "e 1 Own(22..23)",
             "f - Unset",
         ];
         assert_eq!(shown, expected);

@@ -10,7 +10,7 @@ use super::{Failure, cannot, complain, negative};
 use crate::config::Config;
 use crate::model::RepoName;
 use crate::policy::{Policy, Source};
-use crate::strict::{self, Problems};
+use crate::strict::{self, Problems, Span};
 use clap::Subcommand;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -86,18 +86,20 @@ impl Document {
 
     /// `policy.toml:12`, `preset agent-default`, `default`.
     fn place(&self, source: &Source) -> String {
+        let line = |span: &Span| strict::position(&self.text, span.start).0;
         match source {
-            Source::Policy(span) => format!("{}:{}", self.file, strict::position(&self.text, span.start).0),
+            Source::Policy(span) => format!("{}:{}", self.file, line(span)),
+            Source::Over(span, name) => format!("{}:{} over preset {name}", self.file, line(span)),
             Source::Preset(name) => format!("preset {name}"),
             Source::Default => "default".to_owned(),
         }
     }
 
     fn place_json(&self, source: &Source) -> Value {
+        let line = |span: &Span| strict::position(&self.text, span.start).0;
         match source {
-            Source::Policy(span) => {
-                json!({ "file": self.file, "line": strict::position(&self.text, span.start).0 })
-            }
+            Source::Policy(span) => json!({ "file": self.file, "line": line(span) }),
+            Source::Over(span, name) => json!({ "file": self.file, "line": line(span), "preset": name }),
             Source::Preset(name) => json!({ "preset": name }),
             Source::Default => json!("default"),
         }
