@@ -1,13 +1,14 @@
 //! `refgate check-config`: both files by themselves, and whether they fit each other.
 
 use super::{DONE, complain, load, negative, print};
-use crate::config::{Config, Token, Upstream};
+use crate::config::{Config, PolicySource, Token, Upstream};
+use crate::gate::Kept;
 use crate::model::RepoName;
 use crate::policy::Policy;
 use crate::strict::{self, Problem, Table};
 use jiff::Timestamp;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub fn run(path: &Path) -> ExitCode {
@@ -15,8 +16,9 @@ pub fn run(path: &Path) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    let policy_file = config.policy.display().to_string();
-    let text = match std::fs::read_to_string(&config.policy) {
+    let policy_path = policy_path(&config);
+    let policy_file = policy_path.display().to_string();
+    let text = match std::fs::read_to_string(&policy_path) {
         Ok(text) => text,
         Err(error) => {
             complain(&format!("error: cannot read the policy {policy_file}: {error}\n"));
@@ -43,6 +45,14 @@ pub fn run(path: &Path) -> ExitCode {
     let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     print(&format!("{} and {policy_file} are right\nrepositories: {names}\nwarnings: {count}\n", path.display()));
     DONE
+}
+
+/// The file that the settings' policy is read from: of a policy in a repository, what the gate last took from there.
+pub fn policy_path(config: &Config) -> PathBuf {
+    match &config.policy {
+        PolicySource::File(path) => path.clone(),
+        PolicySource::Pushed(_) => Kept::below(&config.data).in_force(),
+    }
 }
 
 /// Repositories that the policy names and the settings do not know: such a grant or rule does nothing.

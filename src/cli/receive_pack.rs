@@ -64,7 +64,7 @@ impl Opened {
         data: Option<&Path>,
         repo: Option<&str>,
     ) -> Result<Self, Failure> {
-        let policy = super::serve::read_policy(policy).map_err(|error| error.to_string())?;
+        let policy = crate::gate::read_policy(policy).map_err(|error| error.to_string())?;
         let name = PrincipalName::parse(principal)?;
         let principal =
             policy.principal(&name).cloned().ok_or_else(|| format!("the policy knows no principal {name}"))?;
@@ -99,7 +99,19 @@ impl Opened {
 
     pub fn push(&self) -> Push<'_> {
         let Self { id, target, session, policy, store, limits, metrics, secrets } = self;
-        Push { id: *id, target, session, policy, store, limits, metrics, secrets, begun: Instant::now(), lock: None }
+        Push {
+            id: *id,
+            target,
+            session,
+            policy,
+            store,
+            limits,
+            metrics,
+            secrets,
+            keeper: None,
+            begun: Instant::now(),
+            lock: None,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Contents of blobs for the rules, and what the secret scanner found in them before.
 
-use crate::git::Objects;
+use crate::git::{Objects, ReadError};
 use crate::model::ObjectId;
 use crate::policy::{Blobs, Unreadable};
 use crate::secret;
@@ -81,11 +81,19 @@ impl Blobs for ObjectBlobs<'_> {
         Ok(blob)
     }
 
+    fn size(&self, id: &ObjectId) -> Result<u64, Unreadable> {
+        match self.objects.header(id).map_err(unreadable)? {
+            Some((Kind::Blob, size)) => Ok(size),
+            Some((kind, _)) => Err(unreadable(ReadError::Kind(*id, kind, Kind::Blob))),
+            None => Err(unreadable(ReadError::Missing(*id))),
+        }
+    }
+
     fn stream(&self, id: &ObjectId, piece: &mut dyn FnMut(&[u8])) -> Result<(), Unreadable> {
         self.objects.stream(id, piece).map_err(unreadable)
     }
 
     fn secrets(&self, id: &ObjectId, path: &[u8], bytes: &[u8]) -> Hits {
-        self.cache.find(id, path, || secret::scan(path, bytes))
+        self.cache.find(id, path, || secret::scanner().scan(Some(path), bytes))
     }
 }

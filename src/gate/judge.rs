@@ -1,7 +1,8 @@
 //! From objects in quarantine to a judgement: the same for a push over SSH, for a drop-in and for a hook.
 
 use crate::examine::SecretCache;
-use crate::gate::{Session, Target, fault::Fault};
+use crate::gate::proposal::Proposed;
+use crate::gate::{Keeper, Session, Target, fault::Fault};
 use crate::git::{ObjectStore, Objects};
 use crate::model::{Effect, Finding, Limits, ObjectId, Place, PushFacts, PushId, RefName, RefUpdate, Usage};
 use crate::observe::{Metrics, Stage};
@@ -27,9 +28,20 @@ pub struct Push<'a> {
     pub limits: &'a Limits,
     pub metrics: &'a Metrics,
     pub secrets: &'a SecretCache,
+    /// Where a pushed policy goes; none if this is no gate with a policy of its own.
+    pub keeper: Option<&'a Keeper>,
     pub begun: Instant,
     /// Shared with the processes that may move the upstream's refs for this push.
     pub lock: Option<&'a File>,
+}
+
+/// What came of a push's judgement.
+pub struct Judged {
+    pub facts: PushFacts,
+    pub judgement: Judgement,
+    /// Held until the decision is in the store, where a quota counts.
+    pub turn: Option<Turn>,
+    pub proposed: Proposed,
 }
 
 /// The refs of the upstream at one moment.
@@ -50,7 +62,7 @@ impl Push<'_> {
         (new, readable): (Option<&ObjectStore>, &ObjectStore),
         received: &Received,
         stop: &AtomicBool,
-    ) -> Result<(PushFacts, Judgement, Option<Turn>), Fault> {
+    ) -> Result<Judged, Fault> {
         let objects = Objects::new(new, self.target.objects());
         let mut findings = received.findings();
         let trial = self.trial();
@@ -68,6 +80,11 @@ impl Push<'_> {
             trial.examine(&objects, updates, &mut facts, stop)?;
             self.metrics.stage(Stage::Examine, begun.elapsed());
         }
+        let mut proposed = Proposed::default();
+        if findings.is_empty() {
+            proposed = self.propose(&objects, updates, stop)?;
+            findings.append(&mut proposed.findings);
+        }
         facts.pack_bytes = received.pack_bytes;
         let (principal, repo, now) = (&self.session.principal, &self.target.name, Timestamp::now());
         let has_quota = self.policy.has_quota(principal, repo, now);
@@ -80,7 +97,7 @@ impl Push<'_> {
         let begun = Instant::now();
         let judgement = trial.judge(&facts, &findings, &usage, Timestamp::now());
         self.metrics.stage(Stage::Judge, begun.elapsed());
-        Ok((facts, judgement, turn))
+        Ok(Judged { facts, judgement, turn, proposed })
     }
 
     fn trial(&self) -> Trial<'_> {

@@ -10,6 +10,7 @@ pub mod mirror;
 pub mod objects;
 pub mod scratch;
 pub mod ssh;
+pub mod tree;
 pub mod upload_pack;
 pub mod upstream;
 

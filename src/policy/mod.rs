@@ -27,6 +27,7 @@ mod symlink;
 #[cfg(test)]
 mod testing;
 mod voice;
+mod window;
 
 use crate::model::{
     Finding, Needs, PrincipalKind, PrincipalName, PushFacts, RefName, RefUpdate, RepoName, UpdateKind, Usage,

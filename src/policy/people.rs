@@ -103,6 +103,13 @@ impl People {
         self.list.iter()
     }
 
+    /// Whether any key or certificate proves this principal.
+    #[must_use]
+    pub fn can_log_in(&self, principal: &Principal) -> bool {
+        let index = self.index(principal.name.as_str());
+        self.by_key.values().chain(self.by_certificate.values()).any(|known| Some(*known) == index)
+    }
+
     pub fn all(&self) -> impl Iterator<Item = &Principal> {
         self.list.iter().map(|person| &person.principal)
     }

@@ -129,6 +129,11 @@ pub fn with_rule(keys: &str) -> String {
     format!("{OPEN}\n[rule.r]\nthen = \"refuse\"\n{keys}\n")
 }
 
+/// What is said of a rule `r` that is not right.
+pub fn problems(keys: &str) -> String {
+    Policy::parse("policy.toml", &with_rule(keys)).expect_err("a problem").to_string()
+}
+
 /// Judges one change by one rule: whether the rule speaks, beside what is said of the name without any rule.
 pub fn speaks(keys: &str, change: Change) -> bool {
     let without = verdict(OPEN, &one(vec![change.clone()]));
@@ -161,6 +166,10 @@ impl Blobs for Memory {
         self.0.get(id).cloned().ok_or_else(|| Unreadable(format!("no blob {id}").into()))
     }
 
+    fn size(&self, id: &ObjectId) -> Result<u64, Unreadable> {
+        Ok(self.read(id)?.len() as u64)
+    }
+
     fn stream(&self, id: &ObjectId, piece: &mut dyn FnMut(&[u8])) -> Result<(), Unreadable> {
         // Odd pieces, so that nothing depends on where they are cut.
         self.read(id)?.chunks(100_003).for_each(piece);
@@ -168,7 +177,7 @@ impl Blobs for Memory {
     }
 
     fn secrets(&self, _id: &ObjectId, path: &[u8], bytes: &[u8]) -> std::sync::Arc<Vec<crate::secret::Hit>> {
-        std::sync::Arc::new(crate::secret::scan(path, bytes))
+        std::sync::Arc::new(crate::secret::scanner().scan(Some(path), bytes))
     }
 }
 

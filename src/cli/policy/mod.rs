@@ -3,9 +3,11 @@
 mod backtest;
 mod check;
 mod explain;
+mod recover;
 mod show;
 mod test;
 
+use super::check_config::policy_path;
 use super::{Failure, cannot, complain, negative};
 use crate::config::Config;
 use crate::model::RepoName;
@@ -28,6 +30,8 @@ pub enum PolicyCommand {
     Test(test::TestArgs),
     /// Replay a history as if it had been pushed, and count what the rules say.
     Backtest(backtest::BacktestArgs),
+    /// Put a policy in force by hand, when the one that was pushed keeps everybody out.
+    Recover(recover::RecoverArgs),
 }
 
 pub fn run(config: &Path, command: &PolicyCommand) -> ExitCode {
@@ -37,6 +41,7 @@ pub fn run(config: &Path, command: &PolicyCommand) -> ExitCode {
         PolicyCommand::Explain(args) => explain::run(config, args),
         PolicyCommand::Test(args) => test::run(args),
         PolicyCommand::Backtest(args) => backtest::run(args),
+        PolicyCommand::Recover(args) => recover::run(config, args),
     }
 }
 
@@ -69,7 +74,7 @@ impl Document {
         match given {
             Some(path) => Self::read(path),
             None => match Config::load(config) {
-                Ok(config) => Self::read(&config.policy),
+                Ok(config) => Self::read(&policy_path(&config)),
                 Err(error) => Err(cannot(format!("{error}\nrefgate: or name the policy itself"))),
             },
         }

@@ -7,9 +7,12 @@ pub mod amount;
 pub mod conflict_marker;
 pub mod entry_name;
 pub mod entry_type;
+pub mod lfs;
+pub mod merge;
 pub mod path;
 pub mod ref_name;
 pub mod size;
+pub mod text;
 
 use crate::model::{Change, CommitFacts, Effect, Needs, PushFacts, RefName, RepoName, UpdateFacts, is_invisible};
 use crate::policy::content::{Content, Unreadable};
@@ -102,6 +105,9 @@ pub const KINDS: &[RuleKind] = &[
     RuleKind { name: "size", doc: size::DOC, read: size::read },
     RuleKind { name: "amount", doc: amount::DOC, read: amount::read },
     RuleKind { name: "conflict-marker", doc: conflict_marker::DOC, read: conflict_marker::read },
+    RuleKind { name: "text", doc: text::DOC, read: text::read },
+    RuleKind { name: "lfs", doc: lfs::DOC, read: lfs::read },
+    RuleKind { name: "merge", doc: merge::DOC, read: merge::read },
 ];
 
 /// One `[rule.ID]`.
