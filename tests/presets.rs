@@ -751,7 +751,7 @@ fn what_overrides_nothing_or_cannot_is_an_error_at_its_place() {
         ),
         (
             "[repo.app]\npreset = \"agent-default\"\n[rule.ci-files]\nthen = \"of\"\n",
-            "4:8 `of` is not possible here | known here: warn, hold, refuse, off\n",
+            "4:8 `of` is not possible here | did you mean `off`?\n",
         ),
         (
             "[repo.app]\npreset = \"agent-default\"\n[rule.ci-files]\nthen = \"warn\"\nrepos = \"lib\"\n",

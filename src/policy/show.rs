@@ -40,28 +40,38 @@ impl Policy {
             source: Source::Policy(person.span.clone()),
             keys: person.keys.clone(),
         });
-        let groups = self.people.groups().iter().map(|(name, group)| Block {
-            head: format!("[group]\n{} = {}", quoted(name), group.text),
-            source: Source::Policy(group.span.clone()),
-            keys: Vec::new(),
-        });
+        let mut people: Vec<Block> = people.collect();
+        people.extend(self.groups_block());
         let grants = self.grants.iter().filter(|grant| grant.is_in(repo)).map(|grant| Block {
             head: "[[grant]]".to_owned(),
             source: Source::Policy(grant.span.clone()),
             keys: grant.keys.clone(),
         });
         Effective {
-            people: people.chain(groups).collect(),
+            people,
             grants: grants.collect(),
             settings: self.settings_block(repo),
             rules: self.rules.iter().filter(|rule| rule.is_in(repo)).map(rule_block).collect(),
         }
     }
 
+    fn groups_block(&self) -> Option<Block> {
+        let groups = self.people.groups().iter();
+        let keys: Vec<Key> = groups
+            .map(|(name, group)| Key {
+                name: quoted(name),
+                value: Some(group.text.clone()),
+                source: Source::Policy(group.span.clone()),
+            })
+            .collect();
+        let source = keys.first()?.source.clone();
+        Some(Block { head: "[group]".to_owned(), source, keys })
+    }
+
     fn settings_block(&self, repo: &RepoName) -> Block {
         let head = format!("[repo.{}]", quoted(repo.as_str()));
-        let default = |(name, value): &(&'static str, &str)| Key {
-            name,
+        let default = |(name, value): &(&str, &str)| Key {
+            name: (*name).to_owned(),
             value: Some((*value).to_owned()),
             source: Source::Default,
         };
@@ -115,7 +125,8 @@ mod tests {
                 Source::Default => "default".to_owned(),
             };
             let keys = rule(id).expect("the rule").keys.iter();
-            let keys = keys.filter(|key| matches!(key.name, "kind" | "then" | "mode" | "match" | "bytes_max" | "fix"));
+            let keys = keys
+                .filter(|key| matches!(key.name.as_str(), "kind" | "then" | "mode" | "match" | "bytes_max" | "fix"));
             keys.map(|key| {
                 let value = key.value.as_deref().unwrap_or("-");
                 format!("{} {:.11} {}", key.name, value, line(&key.source))

@@ -18,7 +18,7 @@ pub enum Source {
 /// A key of a grant, a rule or a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    pub name: &'static str,
+    pub name: String,
     /// In TOML, on one line; `None` where nobody set it and the default is to have none.
     pub value: Option<String>,
     pub source: Source,
@@ -56,6 +56,6 @@ impl Origin {
         };
         let default = || defaults.iter().find(|(name, _)| *name == key.name).map(|(_, value)| (*value).to_owned());
         let value = key.value.or_else(default);
-        Key { name: key.name, value, source }
+        Key { name: key.name.to_owned(), value, source }
     }
 }

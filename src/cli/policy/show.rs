@@ -67,11 +67,7 @@ fn as_text(document: &Document, policy: &Policy, repo: &RepoName, effective: &Ef
 }
 
 fn write_block(text: &mut String, document: &Document, block: &Block) -> std::fmt::Result {
-    let (head, rest) = block.head.split_once('\n').map_or((block.head.as_str(), None), |(h, r)| (h, Some(r)));
-    writeln!(text, "\n{head:<SOURCE_COLUMN$}  # {}", document.place(&block.source))?;
-    if let Some(rest) = rest {
-        writeln!(text, "{rest}")?;
-    }
+    writeln!(text, "\n{:<SOURCE_COLUMN$}  # {}", block.head, document.place(&block.source))?;
     for Key { name, value, source } in &block.keys {
         let source = document.place(source);
         let Some(value) = value else { continue };
