@@ -38,7 +38,7 @@ const MAY_NAME: [(&str, &[&str]); 19] = [
         "gate",
         &[
             "config", "examine", "forward", "git", "inspect", "model", "observe", "policy", "receive", "record",
-            "store", "strict", "trial", "wire",
+            "secret", "store", "strict", "trial", "wire",
         ],
     ),
     (

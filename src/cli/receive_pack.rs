@@ -3,7 +3,7 @@
 use super::{ReceivePackArgs, complain};
 use crate::config::{LogFormat, Upstream};
 use crate::examine::SecretCache;
-use crate::gate::{Base, ProtocolVersion, Push, Session, Target};
+use crate::gate::{Base, ProtocolVersion, Push, Session, Target, fingerprint_key};
 use crate::git::{ObjectStore, local};
 use crate::model::{Limits, PrincipalName, PushId, RepoName};
 use crate::observe::Metrics;
@@ -93,7 +93,7 @@ impl Opened {
             store,
             limits: Limits::default(),
             metrics: Metrics::default(),
-            secrets: SecretCache::default(),
+            secrets: SecretCache::new(Some(fingerprint_key::load_or_create(&data)?)),
         })
     }
 

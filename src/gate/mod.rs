@@ -5,6 +5,7 @@
 mod answer;
 mod existing;
 mod fault;
+pub mod fingerprint_key;
 mod judge;
 mod keeper;
 mod proposal;
@@ -98,8 +99,15 @@ impl Gate {
         let targets = Arc::new(targets);
         let keeper = Keeper::open(&config.policy, &config.data, |pushed| targets.get(&pushed.repo), &config.limits)?;
         let upkeep = Upkeep::start(Arc::clone(&targets)).map_err(OpenError::Upkeep)?;
-        let gate =
-            Self { upkeep, keeper, store, metrics: Arc::default(), secrets: SecretCache::default(), targets, config };
+        let gate = Self {
+            upkeep,
+            keeper,
+            store,
+            metrics: Arc::default(),
+            secrets: SecretCache::new(Some(fingerprint_key::load_or_create(&config.data)?)),
+            targets,
+            config,
+        };
         gate.note(EventEntry::new("start", Timestamp::now()).detail("policy", gate.policy().digest()));
         gate.settle_all();
         gate.targets.values().for_each(|target| under_way::sweep(&target.locks()));

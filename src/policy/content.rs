@@ -8,7 +8,7 @@ use crate::policy::pattern::{Subject, Who};
 use crate::policy::pusher::Pusher;
 pub use crate::policy::window::{View, Window};
 use crate::policy::window::{Windows, without_end};
-use crate::secret;
+use crate::secret::{self, FingerprintKey};
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -30,7 +30,7 @@ pub trait Blobs {
     fn stream(&self, id: &ObjectId, piece: &mut dyn FnMut(&[u8])) -> Result<(), Unreadable>;
 
     /// What the secret scanner finds in a blob under a path, the first time or again.
-    fn secrets(&self, id: &ObjectId, path: &[u8], bytes: &[u8]) -> Arc<Vec<secret::Hit>>;
+    fn secrets(&self, id: &ObjectId, path: &[u8], bytes: &[u8]) -> Arc<Vec<secret::Found>>;
 }
 
 /// Is told the number of a line, from 1, and its bytes.
@@ -50,6 +50,8 @@ pub struct Content<'a> {
     pub path: &'a Subject<'a>,
     pub who: Who<'a>,
     pub pusher: &'a Pusher<'a>,
+    /// For names of secrets that tell nothing about them.
+    pub key: Option<&'a FingerprintKey>,
     blobs: &'a dyn Blobs,
     whole_bytes_max: u64,
     new: OnceCell<Text>,
@@ -134,9 +136,10 @@ impl<'a> Content<'a> {
         whole_bytes_max: u64,
         (commit, change, path): (&'a CommitFacts, &'a Change, &'a Subject<'a>),
         (who, pusher): (Who<'a>, &'a Pusher<'a>),
+        key: Option<&'a FingerprintKey>,
     ) -> Self {
         let (new, large, olds, added) = Default::default();
-        Self { commit, change, path, who, pusher, blobs, whole_bytes_max, new, large, olds, added }
+        Self { commit, change, path, who, pusher, key, blobs, whole_bytes_max, new, large, olds, added }
     }
 
     /// Whether the new content is too large to be read as a whole (`content_bytes_max`).
@@ -176,6 +179,19 @@ impl<'a> Content<'a> {
         }
         let head = self.ends()?.head;
         Ok(has_nul(&secret::to_utf8(head.get(..2 * BINARY_LOOK_BYTES).unwrap_or(head))))
+    }
+
+    /// Whether the new content is well-formed UTF-16, and nothing that only starts with its mark.
+    pub fn is_utf16(&self) -> Result<bool, Unreadable> {
+        if let Some(text) = self.new_text()? {
+            return Ok(text.utf8.as_deref().is_some_and(is_clean));
+        }
+        let (mut is_decoded, mut is_text) = (false, true);
+        self.windows(&mut |window| match window.view {
+            View::Text => is_text = is_text && is_clean(window.bytes),
+            View::Stored => is_decoded = true,
+        })?;
+        Ok(is_decoded && is_text)
     }
 
     /// Beginning and end of the new content as it is stored.
@@ -303,7 +319,7 @@ impl<'a> Content<'a> {
     }
 
     /// What the secret scanner finds in the new content as a whole; `None` if it is large.
-    pub fn secrets(&self) -> Result<Option<Arc<Vec<secret::Hit>>>, Unreadable> {
+    pub fn secrets(&self) -> Result<Option<Arc<Vec<secret::Found>>>, Unreadable> {
         let (Some(entry), Some(raw)) = (self.change.new, self.raw()?) else { return Ok(None) };
         Ok(Some(self.blobs.secrets(&entry.id, &self.change.path, raw)))
     }
@@ -336,6 +352,12 @@ impl LargeEnds {
     }
 }
 
+/// Whether decoded text has nothing but text. The borders of windows may cut characters in two.
+fn is_clean(text: &[u8]) -> bool {
+    let is_text = |c: char| c != '\u{FFFD}' && (!c.is_control() || matches!(c, '\t' | '\n' | '\r' | '\u{C}'));
+    text.utf8_chunks().all(|chunk| chunk.valid().chars().all(is_text))
+}
+
 fn has_nul(bytes: &[u8]) -> bool {
     bytes.iter().take(BINARY_LOOK_BYTES).any(|byte| *byte == 0)
 }
@@ -358,7 +380,7 @@ mod tests {
         let principal = principal(&policy, "claude-1");
         let pusher = Pusher::new(&principal, &policy.people);
         let (commit, path) = (commit(9, vec![]), Subject::name(b"a"));
-        look(&Content::new(&memory, MAX, (&commit, &change, &path), (Who::Anyone, &pusher)))
+        look(&Content::new(&memory, MAX, (&commit, &change, &path), (Who::Anyone, &pusher), None))
     }
 
     fn added(olds: &[&[u8]], new: &[u8]) -> Vec<(u32, String)> {

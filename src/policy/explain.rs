@@ -170,8 +170,9 @@ impl<'a> Asked<'a> {
                 Some((Role::Silent, "it is for other refs".to_owned()))
             } else if rule.kind == "ref-name" {
                 Some((Role::Silent, "it has nothing against this ref".to_owned()))
-            } else if rule.check.looks_into_objects() && !rule.check.looks_into_files() {
-                Some((Role::Open, format!("kind `{}` looks at commits and tags", rule.kind)))
+            } else if rule.check.looks_into_objects() {
+                looking.extend(Some(rule).filter(|rule| rule.check.looks_into_files()));
+                Some((Role::Open, format!("kind `{}` looks into commits and tags", rule.kind)))
             } else if rule.check.patterns().is_none() && !rule.check.looks_into_files() {
                 Some((Role::Open, format!("kind `{}` looks at more than the names of refs and paths", rule.kind)))
             } else {

@@ -176,8 +176,9 @@ impl Blobs for Memory {
         Ok(())
     }
 
-    fn secrets(&self, _id: &ObjectId, path: &[u8], bytes: &[u8]) -> std::sync::Arc<Vec<crate::secret::Hit>> {
-        std::sync::Arc::new(crate::secret::scanner().scan(Some(path), bytes))
+    fn secrets(&self, _id: &ObjectId, path: &[u8], bytes: &[u8]) -> std::sync::Arc<Vec<crate::secret::Found>> {
+        let seal = |hit| crate::secret::Found::new(hit, Some(&KEY));
+        std::sync::Arc::new(crate::secret::scanner().scan(Some(path), bytes).into_iter().map(seal).collect())
     }
 }
 
@@ -203,7 +204,7 @@ pub fn judge_examined(text: &str, mut facts: PushFacts, memory: &Memory, raw: &[
     let policy = policy(text);
     let principal = principal(&policy, "claude-1");
     let updates: Vec<RefUpdate> = facts.updates.iter().map(|u| u.update.clone()).collect();
-    let examiner = Examiner::new(&policy, &principal, &repo(), &updates, CONTENT_BYTES_MAX);
+    let examiner = Examiner::new(&policy, &principal, &repo(), &updates, CONTENT_BYTES_MAX, Some(&KEY));
     for at in 0..facts.commits.len() {
         let commit = facts.commits[at].clone();
         for (index, change) in commit.changes.iter().enumerate() {
@@ -233,6 +234,8 @@ pub fn judge_examined(text: &str, mut facts: PushFacts, memory: &Memory, raw: &[
     };
     policy.judge(&case).findings.iter().map(show).collect()
 }
+
+static KEY: crate::secret::FingerprintKey = crate::secret::FingerprintKey::new([7; 32]);
 
 /// The limit in these tests: small, so that a large file is no burden.
 pub const CONTENT_BYTES_MAX: u64 = 6 * 1024 * 1024;

@@ -10,7 +10,7 @@ pub struct FingerprintKey([u8; 32]);
 
 impl FingerprintKey {
     #[must_use]
-    pub fn new(key: [u8; 32]) -> Self {
+    pub const fn new(key: [u8; 32]) -> Self {
         Self(key)
     }
 

@@ -7,6 +7,7 @@ pub mod check;
 mod decode;
 mod engine;
 mod fingerprint;
+mod found;
 mod glob;
 mod pattern;
 mod rule;
@@ -15,6 +16,7 @@ mod rules;
 pub use decode::to_utf8;
 pub use engine::Scanner;
 pub use fingerprint::FingerprintKey;
+pub use found::Found;
 pub use rule::{Rule, TableError};
 
 use std::ops::Range;

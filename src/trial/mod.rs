@@ -70,7 +70,7 @@ impl Trial<'_> {
         stop: &AtomicBool,
     ) -> Result<(), ExamineError> {
         let limit = self.limits.content_bytes_max;
-        let examiner = Examiner::new(self.policy, self.principal, self.repo, updates, limit);
+        let examiner = Examiner::new(self.policy, self.principal, self.repo, updates, limit, self.secrets.key());
         examine::examine(objects, &examiner, self.secrets, facts, self.limits, stop)
     }
 

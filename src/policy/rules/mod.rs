@@ -4,13 +4,16 @@
 
 pub mod always;
 pub mod amount;
+pub mod binary;
 pub mod conflict_marker;
 pub mod entry_name;
 pub mod entry_type;
+pub mod invisible_text;
 pub mod lfs;
 pub mod merge;
 pub mod path;
 pub mod ref_name;
+pub mod secret;
 pub mod size;
 pub mod text;
 
@@ -106,8 +109,11 @@ pub const KINDS: &[RuleKind] = &[
     RuleKind { name: "amount", doc: amount::DOC, read: amount::read },
     RuleKind { name: "conflict-marker", doc: conflict_marker::DOC, read: conflict_marker::read },
     RuleKind { name: "text", doc: text::DOC, read: text::read },
+    RuleKind { name: "binary", doc: binary::DOC, read: binary::read },
+    RuleKind { name: "invisible-text", doc: invisible_text::DOC, read: invisible_text::read },
     RuleKind { name: "lfs", doc: lfs::DOC, read: lfs::read },
     RuleKind { name: "merge", doc: merge::DOC, read: merge::read },
+    RuleKind { name: "secret", doc: secret::DOC, read: secret::read },
 ];
 
 /// One `[rule.ID]`.
@@ -135,7 +141,7 @@ pub struct Rule {
     pub keys: Vec<Key>,
 }
 
-const EFFECTS: [(&str, Effect); 3] = [("warn", Effect::Warn), ("hold", Effect::Hold), ("refuse", Effect::Refuse)];
+pub const EFFECTS: [(&str, Effect); 3] = [("warn", Effect::Warn), ("hold", Effect::Hold), ("refuse", Effect::Refuse)];
 
 /// What the policy can make of a preset's rule; that of those that are off is never read to the end.
 const EFFECTS_OVER: [(&str, Option<Effect>); 4] =
