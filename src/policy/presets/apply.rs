@@ -152,9 +152,11 @@ impl Use {
                     None => BTreeSet::new(),
                 };
                 let left: BTreeSet<RepoName> = self.repos.difference(&taken).cloned().collect();
-                if let Some(table) = base.table(own) {
+                if !left.is_empty()
+                    && let Some(table) = base.table(own)
+                {
                     let rule = Rule::read((&id, self.span.clone()), table, Origin::Preset(self.name), people, own);
-                    rules.extend(rule.filter(|_| !left.is_empty()).map(|rule| self.placed(rule, left)));
+                    rules.extend(rule.map(|rule| self.placed(rule, left)));
                 }
                 if let Some(said) = said {
                     said.meets = said.meets.max(if taken.is_empty() { Meets::Elsewhere } else { Meets::Rule });
@@ -209,15 +211,18 @@ impl Use {
 
 /// Two presets of one repository that have a rule of the same id: which of them an id means would not be clear.
 fn clashes(uses: &[Use], rules: &[Rule], problems: &mut Vec<Problem>) {
-    for (index, second) in uses.iter().enumerate() {
-        let others = uses.iter().take(index).filter(|first| first.name != second.name);
-        for first in others.filter(|first| !first.repos.is_disjoint(&second.repos)) {
-            let has = |used: &Use, id: &str| used.file.summary().rules.iter().any(|[other, ..]| other == id);
-            let shared = rules.iter().find(|rule| has(first, &rule.id) && has(second, &rule.id));
-            if let Some(rule) = shared {
-                let message = format!("`{}` and `{}` both have the rule `{}`", first.name, second.name, rule.id);
-                problems.push(Problem::new(second.span.clone(), message).help("use one of the two presets"));
-            }
+    let mut told = BTreeSet::new();
+    for (index, second) in rules.iter().enumerate() {
+        let same = |first: &&Rule| {
+            let meet = first.only.iter().zip(&second.only).any(|(ours, theirs)| !ours.is_disjoint(theirs));
+            first.id == second.id && first.origin.preset() != second.origin.preset() && meet
+        };
+        let Some(first) = rules.iter().take(index).find(same) else { continue };
+        let (Some(a), Some(b)) = (first.origin.preset(), second.origin.preset()) else { continue };
+        let place = uses.iter().find(|used| used.name == b).map(|used| used.span.clone()).unwrap_or_default();
+        if told.insert((a, b)) {
+            let message = format!("`{a}` and `{b}` both have the rule `{}`", second.id);
+            problems.push(Problem::new(place, message).help("use one of the two presets"));
         }
     }
 }
