@@ -2,6 +2,7 @@
 
 use refgate::config::Config;
 use refgate::model::Limits;
+use refgate::policy::presets::PRESETS;
 use refgate::policy::rules::KINDS;
 use std::collections::BTreeSet;
 use std::fs;
@@ -43,16 +44,46 @@ fn the_rule_reference_is_what_the_kinds_say() {
             expected += "\n";
         }
     }
-    expected += "\n";
+    generated("rules", &expected);
+}
+
+/// Holds what stands between two marks to what the program says, or writes it there.
+fn generated(mark: &str, expected: &str) {
+    let (start, end) = (format!("<!-- {mark} -->\n"), format!("<!-- /{mark} -->"));
+    // Two tests may write to the same page.
+    static PAGE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _page = PAGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let page = read("docs/POLICY.md");
-    let (before, rest) = page.split_once("<!-- rules -->\n").expect("the mark");
-    let (found, after) = rest.split_once("<!-- /rules -->").expect("the mark");
+    let (before, rest) = page.split_once(&start).expect("the mark");
+    let (found, after) = rest.split_once(&end).expect("the mark");
+    let expected = format!("{expected}\n");
     if std::env::var_os("REFGATE_BLESS").is_some() {
-        let text = format!("{before}<!-- rules -->\n{expected}<!-- /rules -->{after}");
-        fs::write(root("docs/POLICY.md"), text).expect("written");
+        fs::write(root("docs/POLICY.md"), [before, &start, &expected, &end, after].concat()).expect("written");
         return;
     }
-    assert_eq!(found, expected, "REFGATE_BLESS=1 cargo test --test docs writes it anew");
+    let differs = found.lines().zip(expected.lines()).find(|(found, expected)| found != expected);
+    assert_eq!(differs, None, "REFGATE_BLESS=1 cargo test --test docs writes it anew");
+    assert_eq!(found.len(), expected.len(), "REFGATE_BLESS=1 cargo test --test docs writes it anew");
+}
+
+#[test]
+fn the_presets_are_told_as_they_are() {
+    let mut expected = String::new();
+    for preset in PRESETS {
+        let summary = preset.summary();
+        expected += &format!("\n### `preset = \"{}\"`\n\n{}\n", preset.name, preset.comment());
+        for included in &summary.includes {
+            expected += &format!("\nIts rules are those of `{}`.\n", included.name);
+        }
+        if !summary.rules.is_empty() {
+            expected += "\n| rule | kind | then | what the pusher is told |\n|---|---|---|---|\n";
+        }
+        for [id, kind, then, message] in &summary.rules {
+            let message = if message.is_empty() { "what the kind says" } else { message };
+            expected += &format!("| `{id}` | `{kind}` | {then} | {message} |\n");
+        }
+    }
+    generated("presets", &expected);
 }
 
 #[test]
@@ -89,11 +120,9 @@ fn every_key_of_the_settings_and_of_the_policy_is_told() {
             let source = source.split("mod tests").next().unwrap_or_default();
             let keys = [".get(\"", ".require(\""].into_iter().flat_map(|call| source.split(call).skip(1));
             for key in keys.filter_map(|rest| rest.split('"').next()) {
-                // A preset is refused with its own words: there is none yet.
                 let is_told = told.contains(&format!("`{key}`"))
                     || told.contains(&format!("`[{key}"))
-                    || told.contains(&format!("{key} = "))
-                    || key == "preset";
+                    || told.contains(&format!("{key} = "));
                 assert!(is_told, "{page} does not tell of `{key}`");
             }
         }
@@ -143,8 +172,18 @@ fn what_the_pages_name_is_there() {
         let text = read(page);
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for link in links.filter(|link| !link.contains("://")) {
-            let path = root(page).parent().expect("a folder").join(link);
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            let path = match path {
+                "" => root(page),
+                path => root(page).parent().expect("a folder").join(path),
+            };
             assert!(path.exists(), "{page} links to {link}");
+            if !heading.is_empty() {
+                let text = fs::read_to_string(path).expect(link);
+                let headings = text.lines().filter_map(|line| line.trim_start_matches('#').strip_prefix(' '));
+                let mut anchors = headings.map(|line| line.to_lowercase().replace(' ', "-"));
+                assert!(anchors.any(|anchor| anchor == heading), "{page} links to {link}");
+            }
         }
         for name in quoted(&text) {
             let folder = ["src/", "tests/", "deploy/", "hooks/", "docs/", "benches/"];

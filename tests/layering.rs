@@ -66,7 +66,7 @@ const ONLY: [(&str, &[&str]); 22] = [
     ("russh::", &["server/", "cli/"]),
     ("rusqlite::", &["store/"]),
     // A push's manifests are written in it too.
-    ("toml::", &["strict.rs", "secret/rule.rs", "policy/rules/manifest/"]),
+    ("toml::", &["strict/", "secret/rule.rs", "policy/rules/manifest/"]),
     ("gix::", &["git/", "examine/", "inspect/", "model/", "receive/", "wire/"]),
     ("gix_pack::", &["git/", "receive/"]),
     // The manifests' JSON keeps keys that stand twice, which no ready type of serde_json does.

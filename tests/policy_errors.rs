@@ -286,8 +286,8 @@ fn rules_and_repositories() {
         "1:7 not an id for a rule | an id has letters, digits, `-` and `_`, starts with a letter or digit, and has at most 64\n"
     );
     assert_eq!(
-        problems("[repo.app]\npreset = \"agent-default\"\nmode = \"off\"\n"),
-        "2:10 there is no preset `agent-default` | presets are not available yet; there are: none\n\
+        problems("[repo.app]\npreset = \"agent-defualt\"\nmode = \"off\"\n"),
+        "2:10 there is no preset `agent-defualt` | did you mean `agent-default`?\n\
          3:8 `off` is not possible here | known here: enforce, observe\n"
     );
     assert!(problems("[repo.\"../x\"]\n").starts_with("1:7 a part of a name"));

@@ -8,7 +8,7 @@ use crate::policy::Policy;
 use crate::strict::{self, Problem, Table};
 use jiff::Timestamp;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub fn run(path: &Path) -> ExitCode {
@@ -16,11 +16,7 @@ pub fn run(path: &Path) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    // Of a policy in a repository, what the gate last took from there.
-    let policy_path = match &config.policy {
-        PolicySource::File(path) => path.clone(),
-        PolicySource::Pushed(_) => Kept::below(&config.data).in_force(),
-    };
+    let policy_path = policy_path(&config);
     let policy_file = policy_path.display().to_string();
     let text = match std::fs::read_to_string(&policy_path) {
         Ok(text) => text,
@@ -49,6 +45,14 @@ pub fn run(path: &Path) -> ExitCode {
     let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     print(&format!("{} and {policy_file} are right\nrepositories: {names}\nwarnings: {count}\n", path.display()));
     DONE
+}
+
+/// The file that the settings' policy is read from: of a policy in a repository, what the gate last took from there.
+pub fn policy_path(config: &Config) -> PathBuf {
+    match &config.policy {
+        PolicySource::File(path) => path.clone(),
+        PolicySource::Pushed(_) => Kept::below(&config.data).in_force(),
+    }
 }
 
 /// Repositories that the policy names and the settings do not know: such a grant or rule does nothing.

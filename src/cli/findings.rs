@@ -26,10 +26,11 @@ pub fn place(place: &Place) -> String {
 pub fn list(findings: &[Finding], more: usize) -> String {
     let mut text = String::new();
     for (index, finding) in findings.iter().enumerate() {
-        let effect = match finding.effect {
-            Effect::Warn => " (warning)",
-            Effect::Hold => " (hold)",
-            Effect::Refuse => "",
+        let effect = match (finding.would, finding.effect) {
+            (Some(would), _) => &format!(" (observed: would {})", would.as_str()),
+            (None, Effect::Warn) => " (warning)",
+            (None, Effect::Hold) => " (hold)",
+            (None, Effect::Refuse) => "",
         };
         let _ =
             writeln!(text, "  {}. {}{effect}  {}{}", index + 1, finding.rule, place(&finding.place), finding.message);
@@ -57,6 +58,7 @@ pub fn json(finding: &Finding) -> Value {
             object.insert(key.to_owned(), item);
         }
     };
+    set("would", finding.would.map(|would| would.as_str().into()));
     set("ref", ref_name.as_ref().map(|name| name.to_string().into()));
     set("commit", commit.map(|id| id.to_string().into()));
     set("path", path.as_ref().map(|path| Escaped(path).to_string().into()));

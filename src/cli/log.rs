@@ -231,7 +231,9 @@ fn detail(text: &mut String, stored: &Stored) -> std::fmt::Result {
             for finding in &entry.findings {
                 let path = finding.path.as_ref().map(|path| format!(" {}", Escaped(path))).unwrap_or_default();
                 let line = finding.line.map(|line| format!(":{line}")).unwrap_or_default();
-                writeln!(text, "  {}: {}{path}{line}: {}", finding.effect.as_str(), finding.rule, finding.message)?;
+                let would = finding.would.map(|would| format!(" (observed: would {})", would.as_str()));
+                let effect = [finding.effect.as_str(), would.as_deref().unwrap_or_default()].concat();
+                writeln!(text, "  {effect}: {}{path}{line}: {}", finding.rule, finding.message)?;
             }
         }
         Record::Outcome(entry) => {

@@ -12,6 +12,7 @@ mod init;
 mod log;
 mod policy;
 mod receive_pack;
+mod rules;
 mod serve;
 mod try_;
 
@@ -49,6 +50,8 @@ enum Command {
     /// Try a policy out.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Tell of the kinds of rules and the presets there are.
+    Rules(rules::RulesArgs),
     /// Show the record of pushes, or verify it.
     Log(LogArgs),
     /// Run as a hook of an existing bare repository.
@@ -171,6 +174,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(&cli.config, &args),
         Command::Check(args) => check::run(&args),
         Command::Policy(command) => policy::run(&cli.config, &command),
+        Command::Rules(args) => rules::run(&args),
         Command::Log(args) => log::run(&cli.config, &args),
         Command::Hook(HookCommand::PreReceive(args)) => hook::pre_receive(&args),
         Command::ReceivePack(args) => receive_pack::run(&args),

@@ -139,7 +139,7 @@ fn outcome_finding(outcome: &RefOutcome) -> Option<Finding> {
     let finding = |rule: &str, message: &str, fix: &str| {
         let place = Place { ref_name: Some(name.clone()), ..Place::default() };
         let (rule, message, fix) = (rule.to_owned(), message.to_owned(), fix.to_owned());
-        Some(Finding { rule, effect: Effect::Refuse, place, message, fix })
+        Some(Finding { rule, effect: Effect::Refuse, would: None, place, message, fix })
     };
     match &outcome.outcome {
         Outcome::Ok(_) => None,

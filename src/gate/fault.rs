@@ -115,6 +115,6 @@ impl Fault {
             ),
         };
         let rule = format!("push.{}", self.cause());
-        Finding { rule, effect: Effect::Refuse, place: Place::default(), message, fix: fix.to_owned() }
+        Finding { rule, effect: Effect::Refuse, would: None, place: Place::default(), message, fix: fix.to_owned() }
     }
 }

@@ -133,6 +133,7 @@ impl Push<'_> {
                 findings.push(Finding {
                     rule: "object.missing".to_owned(),
                     effect: Effect::Refuse,
+                    would: None,
                     place: Place { ref_name: Some(update.name.clone()), commit: Some(new), ..Place::default() },
                     message: "the pack does not hold this object, and the server has none either".to_owned(),
                     fix: "git fetch origin && git push again; in a shallow clone: git fetch --unshallow".to_owned(),
@@ -147,6 +148,7 @@ fn symbolic(name: &RefName) -> Finding {
     Finding {
         rule: "ref.symbolic".to_owned(),
         effect: Effect::Refuse,
+        would: None,
         place: Place { ref_name: Some(name.clone()), ..Place::default() },
         message: "the upstream's ref stands for another one, which a push to it would move".to_owned(),
         fix: "push to the other ref itself, or to a ref of another name".to_owned(),
@@ -165,6 +167,7 @@ pub fn moved(name: &RefName) -> Finding {
     Finding {
         rule: MOVED.to_owned(),
         effect: Effect::Refuse,
+        would: None,
         place: Place { ref_name: Some(name.clone()), ..Place::default() },
         message: "fetch first: the upstream's ref is not what this push expects".to_owned(),
         fix,

@@ -159,7 +159,7 @@ impl Proposed {
 
     fn add(&mut self, rule: &str, place: Place, message: String, fix: &str) {
         let (rule, fix) = (rule.to_owned(), fix.to_owned());
-        self.findings.push(Finding { rule, effect: Effect::Refuse, place, message, fix });
+        self.findings.push(Finding { rule, effect: Effect::Refuse, would: None, place, message, fix });
     }
 
     fn invalid(&mut self, pushed: &PushedPolicy, text: &str, problems: &Problems) {

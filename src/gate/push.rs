@@ -221,7 +221,12 @@ impl Push<'_> {
         self.store.decided(&entry)?;
         self.metrics.stage(Stage::Record, begun.elapsed());
         self.metrics.decided(entry.decision, self.begun.elapsed());
-        judgement.findings.iter().for_each(|finding| self.metrics.finding(&finding.rule));
+        for finding in &judgement.findings {
+            self.metrics.finding(&finding.rule);
+            if let Some(would) = finding.would {
+                self.metrics.observed(&finding.rule, would.as_str());
+            }
+        }
         tracing::info!(
             decision = judgement.decision.as_str(),
             findings = judgement.findings.len(),

@@ -54,6 +54,8 @@ pub struct Finding {
     /// The rule's id: `ci-files` as the admin named it, or a fixed `kind.cause` such as `write.outside-grant`.
     pub rule: String,
     pub effect: Effect,
+    /// Of a rule that only observes: what its effect would be. `effect` is then a warning.
+    pub would: Option<Effect>,
     pub place: Place,
     pub message: String,
     pub fix: String,

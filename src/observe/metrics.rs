@@ -33,6 +33,7 @@ pub struct Metrics {
     moved: AtomicU64,
     unknown: AtomicU64,
     findings: Mutex<BTreeMap<String, u64>>,
+    observed: Mutex<BTreeMap<(String, &'static str), u64>>,
     connections: AtomicU64,
     connections_open: AtomicU64,
     auth_failures: AtomicU64,
@@ -77,6 +78,16 @@ impl Metrics {
         let mut findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
         let kind = if findings.len() < KINDS_MAX || findings.contains_key(kind) { kind } else { "other" };
         *findings.entry(kind.to_owned()).or_default() += 1;
+    }
+
+    /// A rule that only observes had a finding, and would have had this effect.
+    pub fn observed(&self, kind: &str, would: &'static str) {
+        let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut key = (kind.to_owned(), would);
+        if observed.len() >= KINDS_MAX && !observed.contains_key(&key) {
+            key.0 = "other".to_owned();
+        }
+        *observed.entry(key).or_default() += 1;
     }
 
     /// What the upstream did with one ref.
@@ -127,8 +138,17 @@ impl Metrics {
         counter(&mut text, "forwarded_refs", "Refs of accepted pushes by what the upstream did.", "outcome", &outcomes);
         head(&mut text, "findings_total", "Findings by kind of rule.", "counter");
         for (kind, count) in self.findings.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            let kind = kind.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-            let _ = writeln!(text, "refgate_findings_total{{kind=\"{kind}\"}} {count}");
+            let _ = writeln!(text, "refgate_findings_total{{kind=\"{}\"}} {count}", label(kind));
+        }
+        head(
+            &mut text,
+            "observed_findings_total",
+            "Findings of rules that only observe, by their own effect.",
+            "counter",
+        );
+        for ((kind, would), count) in self.observed.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let kind = label(kind);
+            let _ = writeln!(text, "refgate_observed_findings_total{{kind=\"{kind}\",would=\"{would}\"}} {count}");
         }
         for (name, help, kind, value) in [
             ("connections_total", "Connections taken.", "counter", &self.connections),
@@ -153,6 +173,11 @@ impl Metrics {
         }
         text
     }
+}
+
+/// A label's value as the format wants it.
+fn label(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 fn add_one(value: &AtomicU64) {
@@ -230,6 +255,7 @@ mod tests {
         metrics.aborted();
         metrics.outcome(RefResult::Moved);
         metrics.finding("odd\"kind");
+        metrics.observed("odd\"kind", "hold");
         metrics.auth_failure();
         let open = metrics.connection();
         drop(metrics.connection());
@@ -240,6 +266,7 @@ mod tests {
             "refgate_pushes_total{decision=\"none\"} 1",
             "refgate_forwarded_refs_total{outcome=\"moved\"} 1",
             "refgate_findings_total{kind=\"odd\\\"kind\"} 1",
+            "refgate_observed_findings_total{kind=\"odd\\\"kind\",would=\"hold\"} 1",
             "refgate_connections_total 2",
             "refgate_connections_open 1",
             "refgate_auth_failures_total 1",

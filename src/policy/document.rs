@@ -3,7 +3,7 @@
 use crate::policy::Policy;
 use crate::policy::grant::Grant;
 use crate::policy::people::People;
-use crate::policy::rules::Rule;
+use crate::policy::presets;
 use crate::policy::settings;
 use crate::strict::{self, Problem, Problems, Table};
 use sha2::{Digest, Sha256};
@@ -21,7 +21,7 @@ fn read(root: &mut Table<'_, '_>, text: &str, problems: &mut Vec<Problem>) -> Po
     let grants = grants.into_iter().filter_map(|v| Grant::read(v, &people, problems)).collect();
     let repos = settings::read(root, problems);
     let rules = root.get("rule").and_then(|v| v.table(problems)).map(|mut table| table.entries()).unwrap_or_default();
-    let rules = rules.into_iter().filter_map(|(id, span, v)| Rule::read(&id, span, v, &people, problems)).collect();
+    let rules = presets::rules(rules, &repos, &people, problems);
     Policy { digest: digest(text), people, grants, rules, repos }
 }
 

@@ -5,7 +5,10 @@ use crate::model::{
     Change, CommitFacts, Direction, Effect, Escaped, Finding, ObjectId, Place, RefName, Sighting, UpdateFacts,
 };
 use crate::policy::pattern::Subject;
+use crate::policy::settings::Mode;
+pub use crate::policy::voice::Voice;
 use bstr::{BString, ByteSlice};
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -17,30 +20,6 @@ pub struct ChangeView<'a> {
     pub path: Subject<'a>,
     /// Whether a ref of this push ends at the commit, so that amending is enough.
     pub is_tip: bool,
-}
-
-/// What speaks: a rule of the policy or a check that is always on.
-#[derive(Debug, Clone, Copy)]
-pub struct Voice<'a> {
-    pub id: &'a str,
-    pub effect: Effect,
-    /// The admin's own words instead of ours.
-    pub message: Option<&'a str>,
-    pub fix: Option<&'a str>,
-}
-
-impl<'a> Voice<'a> {
-    /// A check that no policy can switch off.
-    #[must_use]
-    pub fn always(id: &'a str) -> Self {
-        Self { id, effect: Effect::Refuse, message: None, fix: None }
-    }
-
-    /// The same voice with another effect, if one is given.
-    #[must_use]
-    pub fn instead(self, effect: Option<Effect>) -> Self {
-        Self { effect: effect.unwrap_or(self.effect), ..self }
-    }
 }
 
 /// All findings of one push so far.
@@ -59,7 +38,7 @@ pub struct Findings {
 }
 
 /// What counts as the same finding again. A finding of an earlier stage is only the same if all of it is.
-type Key = (String, Effect, Option<RefName>, Option<BString>, Option<Whole>);
+type Key = (String, (Effect, Option<Effect>), Option<RefName>, Option<BString>, Option<Whole>);
 type Whole = (String, Option<ObjectId>, Option<u32>);
 
 #[derive(Debug)]
@@ -228,7 +207,8 @@ impl Findings {
     fn store(&mut self, finding: Finding, whole: Option<Whole>, commit: Option<ObjectId>, undo: Option<Undo>) {
         self.strongest = self.strongest.max(Some(finding.effect));
         let place = &finding.place;
-        let key: Key = (finding.rule.clone(), finding.effect, place.ref_name.clone(), place.path.clone(), whole);
+        let effect = (finding.effect, finding.would);
+        let key: Key = (finding.rule.clone(), effect, place.ref_name.clone(), place.path.clone(), whole);
         let list = &mut self.stored[finding.effect as usize];
         if let Some(stored) = self.index.get(&key).and_then(|i| list.get_mut(*i)) {
             if stored.last_commit != commit {
@@ -256,7 +236,9 @@ impl Findings {
     #[must_use]
     pub fn finish(self, shape: Shape, uncounted: usize) -> (Vec<Finding>, usize) {
         let total = self.index.len() + self.counted.len();
-        let [warn, hold, refuse] = self.stored;
+        let [mut warn, hold, refuse] = self.stored;
+        // What would have been strong is told of before what is weak anyway.
+        warn.sort_by_key(|stored| Reverse(stored.finding.would));
         let all = refuse.into_iter().chain(hold).chain(warn).take(self.max);
         let findings: Vec<Finding> = all.map(|stored| stored.finish(shape, self.oldest_base)).collect();
         let more = total - findings.len() + uncounted;
@@ -279,7 +261,12 @@ fn finding(voice: Voice<'_>, place: Place, message: String, fix: Fix) -> Finding
         (None, Fix::Undo | Fix::Edit(_) | Fix::Amend(_)) => String::new(),
         (None, Fix::Ask) => "ask the people who run this gate".to_owned(),
     };
-    Finding { rule: voice.id.to_owned(), effect: voice.effect, place, message, fix }
+    // The one place where observing makes a warning of everything.
+    let (effect, would) = match voice.mode {
+        Mode::Enforce => (voice.effect, None),
+        Mode::Observe => (Effect::Warn, Some(voice.effect)),
+    };
+    Finding { rule: voice.id.to_owned(), effect, would, place, message, fix }
 }
 
 impl Stored {

@@ -4,6 +4,7 @@ use crate::model::{Count, Effect, Finding, PrincipalName, RefName, RepoName, Upd
 use crate::policy::pattern::{PatternOf, Subject, Who};
 use crate::policy::pattern_list::PatternList;
 use crate::policy::people::{NameList, People};
+use crate::policy::source::{Key, Origin};
 use crate::strict::{self, Problem, Span, Table, Value};
 use jiff::Timestamp;
 
@@ -23,6 +24,8 @@ pub struct Grant {
     pub span: Span,
     /// Whether the admin wrote `write = []` on purpose.
     pub writes_nothing: bool,
+    /// Every key there is, with its value.
+    pub keys: Vec<Key>,
 }
 
 /// How often, and how much. `None`: no bound.
@@ -84,7 +87,8 @@ impl Grant {
         let quota = table.get("quota").and_then(|v| Quota::read(v, problems)).unwrap_or_default();
         table.finish(problems);
         let span = value.span();
-        Some(Self { to: to?, repos: repos?, refs, allow, write, read: read?, until, quota, span, writes_nothing })
+        let keys = Origin::Policy.keys(&table, &[("read", "[\"refs/heads/**\", \"refs/tags/**\"]"), ("write", "[]")]);
+        Some(Self { to: to?, repos: repos?, refs, allow, write, read: read?, until, quota, span, writes_nothing, keys })
     }
 
     #[must_use]
@@ -129,11 +133,16 @@ impl Grant {
 }
 
 fn read_allow(value: Value<'_, '_>, problems: &mut Vec<Problem>) -> Option<Vec<UpdateKind>> {
-    let values = value.array(problems)?;
-    if values.is_empty() {
+    if value.is_empty_array() {
         let problem = Problem::new(value.span(), "an empty list allows nothing");
         problems.push(problem.help("leave `refs` and `allow` out to let read only"));
     }
+    read_operations(value, problems)
+}
+
+/// Kinds of ref updates by their words.
+pub fn read_operations(value: Value<'_, '_>, problems: &mut Vec<Problem>) -> Option<Vec<UpdateKind>> {
+    let values = value.array(problems)?;
     Some(values.into_iter().filter_map(|v| v.one_of(&OPERATIONS, problems)).collect())
 }
 
@@ -179,7 +188,7 @@ impl Quota {
 
 fn quota_finding(rule: &str, message: String, rate: Rate) -> Finding {
     let fix = format!("push again later, at most one {} from now", rate.per.as_str());
-    Finding { rule: rule.to_owned(), effect: Effect::Refuse, place: Default::default(), message, fix }
+    Finding { rule: rule.to_owned(), effect: Effect::Refuse, would: None, place: Default::default(), message, fix }
 }
 
 impl Rate {

@@ -293,7 +293,7 @@ impl<'a> Scene<'a> {
             return;
         }
         let subject = Subject::new(&target, Place::Link);
-        let blocking = lens.rules.iter().filter(|(_, rule)| self.voice(rule).effect > Effect::Warn);
+        let blocking = lens.rules.iter().filter(|(_, rule)| self.voice(rule).blocks());
         let mut guards = blocking.filter_map(|(_, rule)| rule.check.guarded_paths());
         if guards.any(|paths| paths.forbids(&subject, self.who())) {
             findings.change(voice, view, "the symlink leads to a guarded path".to_owned(), Fix::Undo);
@@ -569,7 +569,7 @@ until = 2026-01-01T00:00:00Z
         assert_eq!(verdict(&text, &of(&["src/w", "src/h"])), "hold: h w");
         assert_eq!(verdict(&text, &of(&["src/h", "src/w", "src/r"])), "refuse: r h w");
         let observe = format!("{text}[repo.app]\nmode = \"observe\"\n");
-        assert_eq!(verdict(&observe, &of(&["src/h", "src/w", "src/r"])), "accept: h w r");
+        assert_eq!(verdict(&observe, &of(&["src/h", "src/w", "src/r"])), "accept: r h w");
         assert_eq!(verdict(&observe, &of(&["src/r", "infra/x"])), "refuse: write.outside-grant r");
         assert_eq!(verdict(&observe, &of(&["src/a\nb"])), "refuse: name.control");
     }
@@ -614,6 +614,7 @@ until = 2026-01-01T00:00:00Z
         let earlier = |message: &str, effect| Finding {
             rule: "object.bad".into(),
             effect,
+            would: None,
             place: Default::default(),
             message: message.into(),
             fix: String::new(),

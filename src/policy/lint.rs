@@ -4,6 +4,7 @@ use crate::model::{Effect, PrincipalName, UpdateKind};
 use crate::policy::Policy;
 use crate::policy::grant::Grant;
 use crate::policy::rules::Rule;
+use crate::policy::source::Origin;
 use crate::strict::Problem;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -88,7 +89,9 @@ fn lint_rule(rule: &Rule, all: &[Rule], warnings: &mut Vec<Problem>) {
     }
     for other in all {
         let is_first = other.span.start < rule.span.start;
-        if other.id != rule.id && other.shadows(rule) && (is_first || !rule.shadows(other)) {
+        // What a preset and the policy both have is no mistake: the policy may be the older one.
+        let is_own = rule.origin == Origin::Policy;
+        if is_own && other.id != rule.id && other.shadows(rule) && (is_first || !rule.shadows(other)) {
             let message = format!("this rule never decides: `{}` matches all it does and is as strong", other.id);
             warn(message, "take one of them out, or make this one stronger");
         }

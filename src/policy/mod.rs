@@ -4,6 +4,7 @@ mod content;
 mod document;
 mod examiner;
 mod examples;
+mod explain;
 mod findings;
 mod fold;
 mod glob;
@@ -16,13 +17,17 @@ mod object_text;
 mod pattern;
 mod pattern_list;
 mod people;
+pub mod presets;
 mod pusher;
 pub mod rules;
 mod settings;
+mod show;
+mod source;
 mod spotted;
 mod symlink;
 #[cfg(test)]
 mod testing;
+mod voice;
 mod window;
 
 use crate::model::{
@@ -31,13 +36,16 @@ use crate::model::{
 use crate::strict::{Problem, Problems};
 pub use content::{Blobs, Unreadable};
 pub use examiner::Examiner;
+pub use explain::{Explanation, Note, Question, Role, Teller};
 use grant::Grant;
 use jiff::Timestamp;
 pub use pattern::{Subject, Who};
 pub use pattern_list::PatternList;
 use people::People;
 use rules::Rule;
-use settings::RepoSettings;
+use settings::{Repo, RepoSettings};
+pub use show::{Block, Effective};
+pub use source::{Key, Source};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -48,7 +56,7 @@ pub struct Policy {
     people: People,
     grants: Vec<Grant>,
     rules: Vec<Rule>,
-    repos: BTreeMap<RepoName, RepoSettings>,
+    repos: BTreeMap<RepoName, Repo>,
 }
 
 /// Who may act, as the policy knows them.
@@ -254,7 +262,7 @@ impl Policy {
     }
 
     fn settings(&self, repo: &RepoName) -> RepoSettings {
-        self.repos.get(repo).copied().unwrap_or_default()
+        self.repos.get(repo).map(|repo| repo.settings).unwrap_or_default()
     }
 }
 

@@ -10,11 +10,45 @@ pub struct PatternList {
     minus: Vec<Pattern>,
 }
 
+/// What of a list decides on a name.
+#[derive(Debug, Clone, Copy)]
+pub enum Why<'a> {
+    /// This pattern matches, and no exception does.
+    Pattern(&'a Pattern),
+    /// A pattern matches, and so does this exception.
+    Exception(&'a Pattern),
+    Nothing,
+}
+
+impl<'a> Why<'a> {
+    fn new(pattern: Option<&'a Pattern>, exception: Option<&'a Pattern>) -> Self {
+        match (pattern, exception) {
+            (None, _) => Self::Nothing,
+            (Some(_), Some(exception)) => Self::Exception(exception),
+            (Some(pattern), None) => Self::Pattern(pattern),
+        }
+    }
+}
+
 impl PatternList {
     /// Reads a string or an array of strings.
     pub fn read(value: Value<'_, '_>, of: PatternOf, problems: &mut Vec<Problem>) -> Option<Self> {
         let items = one_or_more(value, problems)?;
         Self::parse(&items, of, value.span(), problems)
+    }
+
+    /// The same with further exceptions, which `value` lists without their `!`.
+    pub fn except(mut self, value: Value<'_, '_>, of: PatternOf, problems: &mut Vec<Problem>) -> Option<Self> {
+        let list = Self::read(value, of, problems)?;
+        let unsatisfiable = match list.minus.is_empty() {
+            true => None,
+            false => Some(Problem::new(value.span(), "an exception has no exceptions").help("leave the `!` out")),
+        };
+        self.minus.extend(list.plus);
+        let problem = unsatisfiable.or_else(|| self.unsatisfiable(value.span()));
+        let is_good = problem.is_none();
+        problems.extend(problem);
+        is_good.then_some(self)
     }
 
     fn parse(items: &[(&str, Span)], of: PatternOf, span: Span, problems: &mut Vec<Problem>) -> Option<Self> {
@@ -95,6 +129,20 @@ impl PatternList {
     #[must_use]
     pub fn forbids(&self, subject: &Subject<'_>, who: Who<'_>) -> bool {
         self.plus.iter().any(|p| p.touches(subject, who)) && !self.minus.iter().any(|p| p.matches(subject, who))
+    }
+
+    /// Why it is a permission or not.
+    #[must_use]
+    pub fn why_allows(&self, subject: &Subject<'_>, who: Who<'_>) -> Why<'_> {
+        let exception = self.minus.iter().find(|p| p.touches(subject, who));
+        Why::new(self.plus.iter().find(|p| p.matches(subject, who)), exception)
+    }
+
+    /// Why it is a prohibition or not.
+    #[must_use]
+    pub fn why_forbids(&self, subject: &Subject<'_>, who: Who<'_>) -> Why<'_> {
+        let exception = self.minus.iter().find(|p| p.matches(subject, who));
+        Why::new(self.plus.iter().find(|p| p.touches(subject, who)), exception)
     }
 
     /// Whether every name the other list matches is surely matched by this one.

@@ -4,6 +4,7 @@ use crate::model::{Escaped, PrincipalKind, PrincipalName};
 use crate::policy::Principal;
 use crate::policy::pattern::{Pattern, PatternOf, Subject, Who};
 use crate::policy::pattern_list::one_or_more;
+use crate::policy::source::{Key, Origin};
 use crate::strict::{Problem, Span, Table, Value};
 use ssh_key::public::KeyData;
 use std::collections::{BTreeMap, HashMap};
@@ -26,6 +27,9 @@ pub struct Person {
     /// Names this principal commits under; empty: any.
     pub names: Vec<String>,
     pub keys: Vec<KeyData>,
+    pub span: Span,
+    /// Every setting there is, with its value.
+    pub settings: Vec<Key>,
 }
 
 impl Person {
@@ -40,6 +44,8 @@ impl Person {
 pub struct Group {
     pub span: Span,
     members: NameList,
+    /// As written.
+    pub text: String,
 }
 
 /// Who a list of names, globs and groups means.
@@ -77,6 +83,9 @@ impl People {
                     sponsors.extend(table.get("sponsor").map(|v| (index, v)));
                 }
                 table.finish(problems);
+                if let Some(person) = people.list.get_mut(index) {
+                    person.settings = Origin::Policy.keys(&table, &[]);
+                }
             }
         }
         people.read_credentials(&keys, problems);
@@ -100,6 +109,10 @@ impl People {
     #[must_use]
     pub fn person(&self, name: &str) -> Option<&Person> {
         self.list.get(self.index(name)?)
+    }
+
+    pub fn everybody(&self) -> impl Iterator<Item = &Person> {
+        self.list.iter()
     }
 
     /// Whether any key or certificate proves this principal.
@@ -165,7 +178,8 @@ impl People {
         }
         let index = self.list.len();
         let principal = Principal { name: parsed, kind, sponsor: None };
-        self.list.push(Person { principal, emails: Vec::new(), names: Vec::new(), keys: Vec::new() });
+        let (emails, names, keys, settings) = Default::default();
+        self.list.push(Person { principal, emails, names, keys, span, settings });
         self.by_name.insert(name.to_owned(), index);
         Some(index)
     }
@@ -274,7 +288,7 @@ impl People {
             // Groups are read before any is known here: a group in a group is an unknown name.
             let empty = BTreeMap::new();
             if let Some(members) = NameList::read_with(value, self, &empty, problems) {
-                self.groups.insert(name, Group { span, members });
+                self.groups.insert(name, Group { span, members, text: value.show() });
             }
         }
     }

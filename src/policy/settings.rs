@@ -1,8 +1,21 @@
 //! `[repo.NAME]` of the policy: how a repository's pushes are judged beside grants and rules.
 
 use crate::model::RepoName;
-use crate::strict::{Problem, Table};
+use crate::policy::pattern_list::one_or_more;
+use crate::policy::presets::{self, PRESETS, Preset};
+use crate::policy::source::{Key, Origin};
+use crate::strict::{Problem, Span, Table, Value, suggest};
 use std::collections::BTreeMap;
+
+/// `[repo.NAME]` as it was read.
+#[derive(Debug, Default)]
+pub struct Repo {
+    pub settings: RepoSettings,
+    /// The presets in use, each with its place.
+    pub presets: Vec<(&'static Preset, Span)>,
+    pub keys: Vec<Key>,
+    pub span: Span,
+}
 
 /// Settings of one repository; the default is the strictest of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,6 +32,18 @@ pub enum Mode {
     Enforce,
     /// Rules only warn. Grants, quotas and the checks that are always on stay as they are.
     Observe,
+}
+
+pub const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("observe", Mode::Observe)];
+
+impl Mode {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Observe => "observe",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,11 +70,16 @@ pub enum ReservedNames {
     Allow,
 }
 
-/// Named bundles of rules. There are none yet.
-const PRESETS: [&str; 0] = [];
+/// What counts where nothing is said.
+pub const DEFAULTS: [(&str, &str); 4] = [
+    ("mode", "\"enforce\""),
+    ("symlink_targets", "\"checked\""),
+    ("tags_without_tagger", "\"refuse\""),
+    ("reserved_names", "\"refuse\""),
+];
 
 /// Reads all `[repo.NAME]`.
-pub fn read(root: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> BTreeMap<RepoName, RepoSettings> {
+pub fn read(root: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> BTreeMap<RepoName, Repo> {
     let mut all = BTreeMap::new();
     let Some(mut table) = root.get("repo").and_then(|v| v.table(problems)) else { return all };
     for (name, span, value) in table.entries() {
@@ -64,16 +94,9 @@ pub fn read(root: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> BTreeMap<R
     all
 }
 
-fn read_one(table: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> RepoSettings {
-    if let Some(value) = table.get("preset")
-        && let Some(name) = value.string(problems)
-    {
-        let known = if PRESETS.is_empty() { "none" } else { &PRESETS.join(", ") };
-        let problem = Problem::new(value.span(), format!("there is no preset `{}`", name.escape_debug()));
-        problems.push(problem.help(format!("presets are not available yet; there are: {known}")));
-    }
-    let mode =
-        table.get("mode").and_then(|v| v.one_of(&[("enforce", Mode::Enforce), ("observe", Mode::Observe)], problems));
+fn read_one(table: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> Repo {
+    let presets = table.get("preset").map(|v| read_presets(v, problems)).unwrap_or_default();
+    let mode = table.get("mode").and_then(|v| v.one_of(&MODES, problems));
     let symlink_targets = table
         .get("symlink_targets")
         .and_then(|v| v.one_of(&[("checked", SymlinkTargets::Checked), ("any", SymlinkTargets::Any)], problems));
@@ -84,10 +107,28 @@ fn read_one(table: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> RepoSetti
         .get("reserved_names")
         .and_then(|v| v.one_of(&[("refuse", ReservedNames::Refuse), ("allow", ReservedNames::Allow)], problems));
     table.finish(problems);
-    RepoSettings {
+    let settings = RepoSettings {
         mode: mode.unwrap_or_default(),
         symlink_targets: symlink_targets.unwrap_or_default(),
         tags_without_tagger: tags_without_tagger.unwrap_or_default(),
         reserved_names: reserved_names.unwrap_or_default(),
+    };
+    Repo { settings, presets, keys: Origin::Policy.keys(table, &DEFAULTS), span: table.span.clone() }
+}
+
+fn read_presets(value: Value<'_, '_>, problems: &mut Vec<Problem>) -> Vec<(&'static Preset, Span)> {
+    let mut found: Vec<(&'static Preset, Span)> = Vec::new();
+    for (name, span) in one_or_more(value, problems).unwrap_or_default() {
+        let Some(preset) = presets::find(name) else {
+            let names: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
+            let problem = Problem::new(span, format!("there is no preset `{}`", name.escape_debug()));
+            problems.push(problem.help(suggest(name, &names)));
+            continue;
+        };
+        if found.iter().any(|(other, _)| other.name == preset.name) {
+            problems.push(Problem::new(span.clone(), "this preset is named twice"));
+        }
+        found.push((preset, span));
     }
+    found
 }

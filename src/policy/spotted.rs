@@ -37,7 +37,7 @@ impl<'a> Spotted<'a> {
         self.add_as(effect.min(self.then), line, message, fix);
     }
 
-    /// The rule could not do its work here: that refuses, whatever its effect.
+    /// The rule could not do its work here: that refuses, whatever its effect, unless the rule only observes.
     pub fn unable(&mut self, message: impl Into<String>) {
         self.add_as(Effect::Refuse, None, message, Fix::Ask);
     }

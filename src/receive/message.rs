@@ -115,7 +115,11 @@ impl Message<'_> {
         let refs = self.refs();
         writeln!(text, "refgate: {}  {refs} → {}   ({})", self.verdict.title(), self.repo, self.verdict.consequence())?;
         for (index, finding) in self.findings.iter().take(SHOWN_MAX).enumerate() {
-            let mark = if finding.effect == Effect::Warn { " (warning)" } else { "" };
+            let mark = match (finding.would, finding.effect) {
+                (Some(would), _) => &format!(" (observed: would {})", would.as_str()),
+                (None, Effect::Warn) => " (warning)",
+                (None, Effect::Hold | Effect::Refuse) => "",
+            };
             writeln!(
                 text,
                 "  {}. {}{mark}  {}{}",
@@ -216,6 +220,8 @@ fn is_zero(n: &usize) -> bool {
 struct JsonFinding<'a> {
     rule: &'a str,
     effect: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    would: Option<&'a str>,
     #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
     ref_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -234,6 +240,7 @@ impl<'a> JsonFinding<'a> {
         Self {
             rule: &finding.rule,
             effect: finding.effect.as_str(),
+            would: finding.would.map(Effect::as_str),
             ref_name: finding.place.ref_name.as_ref().map(ToString::to_string),
             commit: finding.place.commit.map(|id| id.to_string()),
             path: finding.place.path.as_ref().map(|path| Escaped(path).to_string()),
@@ -253,6 +260,7 @@ mod tests {
         Finding {
             rule: format!("rule-{n}"),
             effect: Effect::Refuse,
+            would: None,
             place: Place { path: Some("a\nb\x1b[31m".into()), line: Some(3), ..Place::default() },
             message: "is not yours".to_owned(),
             fix: "git restore".to_owned(),
@@ -288,6 +296,14 @@ mod tests {
             "",
         ];
         assert_eq!(text, expected.join("\n"));
+    }
+
+    #[test]
+    fn what_a_rule_would_have_done_is_told() {
+        let text = render(&[Finding { effect: Effect::Warn, would: Some(Effect::Refuse), ..finding(1) }]);
+        assert!(text.contains("  1. rule-1 (observed: would refuse)  a"), "{text}");
+        assert!(text.contains(r#""rule":"rule-1","effect":"warn","would":"refuse","path""#), "{text}");
+        assert!(render(&[Finding { effect: Effect::Warn, ..finding(1) }]).contains("rule-1 (warning)"));
     }
 
     #[test]

@@ -76,6 +76,7 @@ impl ObjectProblem {
         Finding {
             rule: format!("object.{}", self.cause.as_str()),
             effect: Effect::Refuse,
+            would: None,
             place: Place::default(),
             message: format!("{} {} is malformed{detail}", self.kind, self.id.to_hex_with_len(10)),
             fix: "git fsck --strict names the object; make the commit again with a stock git".to_owned(),

@@ -139,6 +139,9 @@ pub struct FindingEntry {
     pub rule: String,
     #[serde(with = "word::one")]
     pub effect: Effect,
+    /// Of a rule that only observed: its own effect.
+    #[serde(with = "word::optional", skip_serializing_if = "Option::is_none", default)]
+    pub would: Option<Effect>,
     #[serde(rename = "ref", with = "word::optional", skip_serializing_if = "Option::is_none", default)]
     pub ref_name: Option<RefName>,
     #[serde(with = "word::optional", skip_serializing_if = "Option::is_none", default)]
@@ -157,6 +160,7 @@ impl From<&Finding> for FindingEntry {
         Self {
             rule: finding.rule.clone(),
             effect: finding.effect,
+            would: finding.would,
             ref_name: place.ref_name,
             commit: place.commit,
             path: place.path,
@@ -400,6 +404,7 @@ mod tests {
         let finding = Finding {
             rule: "ci-files".to_owned(),
             effect: Effect::Hold,
+            would: None,
             place: Place { ref_name: None, commit: Some(id("b")), path: Some(b"a\xff\n\"b".into()), line: Some(3) },
             message: "m".to_owned(),
             fix: String::new(),
@@ -442,6 +447,16 @@ mod tests {
              \"more_findings\":0,\"push_options\":0,\"client\":\"git/2.47\\\\x1b\"}}"
         );
         assert_eq!(line, expected);
+        assert_eq!(Record::from_line(&line).expect("it reads back"), record);
+    }
+
+    #[test]
+    fn what_a_rule_would_have_done_is_kept() {
+        let mut entry = decision();
+        entry.findings[0].would = Some(Effect::Refuse);
+        let record = Record::Decision(entry);
+        let line = record.to_line().expect("it can be written");
+        assert!(line.contains("\"effect\":\"hold\",\"would\":\"refuse\",\"commit\""), "{line}");
         assert_eq!(Record::from_line(&line).expect("it reads back"), record);
     }
 

@@ -55,7 +55,7 @@ impl Check for Amount {
         if let Some(lines) = facts.lines {
             compare(lines, self.lines_max, "lines");
         } else if self.lines_max.is_some() {
-            let voice = Voice { effect: Effect::Refuse, ..voice };
+            let voice = voice.instead(Some(Effect::Refuse));
             findings.push(voice, "the lines of this push could not be counted".to_owned(), Fix::Ask);
             return;
         }

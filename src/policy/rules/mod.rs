@@ -31,9 +31,11 @@ use crate::policy::pattern::{PatternOf, Subject, Who};
 use crate::policy::pattern_list::{PatternList, one_or_more};
 use crate::policy::people::{NameList, People};
 use crate::policy::pusher::Pusher;
-use crate::policy::settings::Mode;
+use crate::policy::settings::{MODES, Mode};
+use crate::policy::source::{Key, Origin};
 use crate::policy::spotted::Spotted;
 use crate::strict::{Problem, Span, Table, Value, suggest};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// What a kind of rule looks at. Everything it has nothing to say about is empty.
@@ -138,33 +140,49 @@ pub struct Rule {
     pub kind: &'static str,
     pub check: Box<dyn Check>,
     pub then: Effect,
+    /// Its own mode; the repository's may be to observe as well.
+    pub mode: Option<Mode>,
     repos: PatternList,
+    /// Of a preset's rule: the repositories it is left in, by name.
+    pub only: Option<BTreeSet<RepoName>>,
     refs: PatternList,
     /// `None`: everybody.
     principals: Option<NameList>,
     message: Option<String>,
     fix: Option<String>,
     pub approvers: Vec<String>,
+    /// Of a preset's rule that the policy says nothing of: where the preset is asked for.
     pub span: Span,
+    pub origin: Origin,
+    /// Every key there is, with its value.
+    pub keys: Vec<Key>,
 }
 
 pub const EFFECTS: [(&str, Effect); 3] = [("warn", Effect::Warn), ("hold", Effect::Hold), ("refuse", Effect::Refuse)];
+
+/// What the policy can make of a preset's rule; that of those that are off is never read to the end.
+const EFFECTS_OVER: [(&str, Option<Effect>); 4] =
+    [("warn", Some(Effect::Warn)), ("hold", Some(Effect::Hold)), ("refuse", Some(Effect::Refuse)), ("off", None)];
+
+/// What counts where nothing is said. `match` means refs in a `ref-name` rule, and has no default there.
+const DEFAULTS: [(&str, &str); 4] =
+    [("refs", "[\"**\"]"), ("mode", "\"enforce\""), ("repos", "[\"**\"]"), ("match", "[\"**\"]")];
 
 /// Longest own text of an admin, so that a message stays a line.
 const TEXT_LENGTH_MAX: usize = 300;
 
 impl Rule {
     pub fn read(
-        id: &str,
-        span: Span,
-        value: Value<'_, '_>,
+        (id, span): (&str, Span),
+        mut table: Table<'_, '_>,
+        origin: Origin,
         people: &People,
         problems: &mut Vec<Problem>,
     ) -> Option<Self> {
         check_id(id, &span, problems);
-        let mut table = value.table(problems)?;
         let kind = table.require("kind", problems).and_then(|v| read_kind(v, problems));
-        let then = table.require("then", problems).and_then(|v| v.one_of(&EFFECTS, problems));
+        let then = table.require("then", problems).and_then(|v| read_effect(v, origin, problems));
+        let mode = table.get("mode").and_then(|v| v.one_of(&MODES, problems));
         let repos = scope(&mut table, "repos", PatternOf::Repo, problems);
         let refs = scope(&mut table, "refs", PatternOf::PushedRef, problems);
         let principals = table.get("principals").map(|v| NameList::read(v, people, problems).unwrap_or_default());
@@ -191,6 +209,8 @@ impl Rule {
             kind: kind.name,
             check: check?,
             then: then?,
+            mode,
+            only: None,
             repos: repos?,
             refs: refs?,
             principals,
@@ -198,32 +218,41 @@ impl Rule {
             fix,
             approvers: approvers.map(|(_, names)| names).unwrap_or_default(),
             span,
+            origin,
+            keys: origin.keys(&table, if kind.name == "ref-name" { &DEFAULTS[..3] } else { &DEFAULTS }),
         })
     }
 
     #[must_use]
     pub fn is_in(&self, repo: &RepoName) -> bool {
-        self.repos.forbids(&Subject::name(repo.as_str().as_bytes()), Who::Anyone)
+        let is_left_in = self.only.as_ref().is_none_or(|only| only.contains(repo));
+        is_left_in && self.repos.forbids(&Subject::name(repo.as_str().as_bytes()), Who::Anyone)
+    }
+
+    #[must_use]
+    pub fn is_whose(&self, principal: Option<usize>) -> bool {
+        match (&self.principals, principal) {
+            (Some(list), Some(index)) => list.contains(index),
+            (None, _) | (_, None) => true,
+        }
+    }
+
+    #[must_use]
+    pub fn has_ref(&self, ref_name: &RefName, who: Who<'_>) -> bool {
+        self.refs.forbids(&Subject::name(ref_name.as_bstr()), who)
     }
 
     /// Whether the rule looks at this ref of this principal. Somebody unknown is looked at by every rule.
     #[must_use]
     pub fn applies(&self, principal: Option<usize>, repo: &RepoName, ref_name: &RefName, who: Who<'_>) -> bool {
-        let is_theirs = match (&self.principals, principal) {
-            (Some(list), Some(index)) => list.contains(index),
-            (None, _) | (_, None) => true,
-        };
-        is_theirs && self.is_in(repo) && self.refs.forbids(&Subject::name(ref_name.as_bstr()), who)
+        self.is_whose(principal) && self.is_in(repo) && self.has_ref(ref_name, who)
     }
 
-    /// The rule's voice, lowered to a warning if the repository only observes.
+    /// The rule's voice: it only observes if the rule or the repository does.
     #[must_use]
-    pub fn voice(&self, mode: Mode) -> Voice<'_> {
-        let effect = match mode {
-            Mode::Enforce => self.then,
-            Mode::Observe => Effect::Warn,
-        };
-        Voice { id: &self.id, effect, message: self.message.as_deref(), fix: self.fix.as_deref() }
+    pub fn voice(&self, repository: Mode) -> Voice<'_> {
+        let mode = if self.mode == Some(Mode::Observe) { Mode::Observe } else { repository };
+        Voice { id: &self.id, effect: self.then, mode, message: self.message.as_deref(), fix: self.fix.as_deref() }
     }
 
     /// Whether this rule speaks, as loud or louder, wherever the other one does.
@@ -238,8 +267,16 @@ impl Rule {
             (Some(ours), Some(theirs)) => ours.covers(theirs),
             _ => false,
         };
+        let repos = match (&self.only, &other.only) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(ours), Some(theirs)) => theirs.is_subset(ours),
+        };
+        let observes = self.mode == Some(Mode::Observe) && other.mode != self.mode;
         paths
             && principals
+            && repos
+            && !observes
             && self.then >= other.then
             && self.repos.covers(&other.repos)
             && self.refs.covers(&other.refs)
@@ -263,6 +300,13 @@ fn check_id(id: &str, span: &Span, problems: &mut Vec<Problem>) {
     if id.len() > 64 || !id.starts_with(|c: char| c.is_ascii_alphanumeric()) || !id.chars().all(is_plain) {
         let help = "an id has letters, digits, `-` and `_`, starts with a letter or digit, and has at most 64";
         problems.push(Problem::new(span.clone(), "not an id for a rule").help(help));
+    }
+}
+
+fn read_effect(value: Value<'_, '_>, origin: Origin, problems: &mut Vec<Problem>) -> Option<Effect> {
+    match origin {
+        Origin::Policy | Origin::Preset(_) => value.one_of(&EFFECTS, problems),
+        Origin::PolicyOver(_) => value.one_of(&EFFECTS_OVER, problems).flatten(),
     }
 }
 
@@ -290,9 +334,13 @@ fn scope(
     }
 }
 
-/// Paths a rule is about: `match`, or all.
+/// Paths a rule is about: `match`, or all, without those of `except`.
 pub fn read_match(table: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> Option<PatternList> {
-    scope(table, "match", PatternOf::Path, problems)
+    let paths = scope(table, "match", PatternOf::Path, problems);
+    match table.get("except") {
+        Some(value) => paths?.except(value, PatternOf::Path, problems),
+        None => paths,
+    }
 }
 
 fn read_text(value: Value<'_, '_>, problems: &mut Vec<Problem>) -> Option<String> {

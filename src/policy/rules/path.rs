@@ -1,9 +1,9 @@
 //! `path`: no change of these paths passes unseen.
 
 use crate::policy::findings::{ChangeView, Findings, Fix, Voice};
-use crate::policy::pattern::{PatternOf, Who};
+use crate::policy::pattern::Who;
 use crate::policy::pattern_list::PatternList;
-use crate::policy::rules::Check;
+use crate::policy::rules::{Check, read_match};
 use crate::strict::{Problem, Table};
 
 pub const DOC: &str = r#"kind = "path"
@@ -19,9 +19,8 @@ struct Path {
 }
 
 pub fn read(table: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> Option<Box<dyn Check>> {
-    let value = table.require("match", problems)?;
-    let paths = PatternList::read(value, PatternOf::Path, problems)?;
-    Some(Box::new(Path { paths }))
+    table.require("match", problems)?;
+    Some(Box::new(Path { paths: read_match(table, problems)? }))
 }
 
 impl Check for Path {

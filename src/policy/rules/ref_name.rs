@@ -2,6 +2,7 @@
 
 use crate::model::{UpdateFacts, UpdateKind};
 use crate::policy::findings::{Findings, Fix, Voice};
+use crate::policy::grant::read_operations;
 use crate::policy::pattern::{PatternOf, Subject, Who};
 use crate::policy::pattern_list::PatternList;
 use crate::policy::rules::Check;
@@ -11,12 +12,17 @@ pub const DOC: &str = r#"kind = "ref-name"
 Speaks of refs that are created, updated or rewound under a name that matches, or that does not match what it must.
     match      = ["refs/heads/release/**"]
     must_match = ["refs/heads/agent/{principal}/**", "refs/tags/v*"]
-At least one of the two. `match` counts in any spelling, `must_match` byte for byte. Deleting is never spoken of."#;
+    operations = ["create", "update", "rewind"]     # these, if not given; "delete" is the fourth
+At least one of `match` and `must_match`. `match` counts in any spelling, `must_match` byte for byte."#;
+
+/// Deleting is spoken of only where it is asked for: it brings no name.
+const OPERATIONS: [UpdateKind; 3] = [UpdateKind::Create, UpdateKind::Update, UpdateKind::Rewind];
 
 #[derive(Debug)]
 struct NameOfRef {
     forbidden: Option<PatternList>,
     required: Option<PatternList>,
+    operations: Vec<UpdateKind>,
 }
 
 pub fn read(table: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> Option<Box<dyn Check>> {
@@ -29,21 +35,29 @@ pub fn read(table: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> Option<Bo
     let (had_forbidden, had_required) = (forbidden.is_some(), required.is_some());
     let forbidden = forbidden.and_then(|v| PatternList::read(v, PatternOf::PushedRef, problems));
     let required = required.and_then(|v| PatternList::read(v, PatternOf::PushedRef, problems));
+    let operations = table.get("operations").and_then(|v| read_operations(v, problems));
+    let operations = operations.unwrap_or_else(|| OPERATIONS.to_vec());
     let is_whole = forbidden.is_some() == had_forbidden && required.is_some() == had_required;
-    is_whole.then(|| Box::new(NameOfRef { forbidden, required }) as Box<dyn Check>)
+    is_whole.then(|| Box::new(NameOfRef { forbidden, required, operations }) as Box<dyn Check>)
 }
 
 impl Check for NameOfRef {
     fn update(&self, update: &UpdateFacts, who: Who<'_>, voice: Voice<'_>, findings: &mut Findings) {
-        if update.kind == UpdateKind::Delete {
+        if !self.operations.contains(&update.kind) {
             return;
         }
         let name = Subject::name(update.update.name.as_bstr());
         let is_forbidden = self.forbidden.as_ref().is_some_and(|list| list.forbids(&name, who));
         let is_missed = self.required.as_ref().is_some_and(|list| !list.allows(&name, who));
         if is_forbidden || is_missed {
-            let fix = Fix::Text("push to a ref of another name: git push origin HEAD:refs/heads/…".to_owned());
-            findings.update(voice, update, "this ref may not be pushed under this name".to_owned(), fix);
+            let (message, fix) = match update.kind {
+                UpdateKind::Delete => ("this ref may not be deleted", Fix::Ask),
+                UpdateKind::Create | UpdateKind::Update | UpdateKind::Rewind => (
+                    "this ref may not be pushed under this name",
+                    Fix::Text("push to a ref of another name: git push origin HEAD:refs/heads/…".to_owned()),
+                ),
+            };
+            findings.update(voice, update, message.to_owned(), fix);
         }
     }
 
@@ -52,7 +66,8 @@ impl Check for NameOfRef {
             list.is_everything()
                 || list.covers(&PatternList::fixed(&["refs/heads/**", "refs/tags/**"], PatternOf::AnyRef))
         });
-        all.then_some("every ref matches it")
+        let any = OPERATIONS.iter().all(|kind| self.operations.contains(kind));
+        (all && any).then_some("every ref matches it")
     }
 }
 

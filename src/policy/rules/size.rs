@@ -35,7 +35,7 @@ impl Check for Size {
             return;
         }
         let Some(size) = change.size else {
-            let voice = Voice { effect: Effect::Refuse, ..voice };
+            let voice = voice.instead(Some(Effect::Refuse));
             findings.change(voice, view, "the size of this file could not be found".to_owned(), Fix::Ask);
             return;
         };

@@ -3,7 +3,13 @@
 //! Both `refgate.toml` and `policy.toml` are read with it. serde is not used here because its tagged enums lose the
 //! spans, and an error without a line helps nobody.
 
+mod amount;
+mod key;
+
 use crate::model::is_invisible;
+pub(crate) use crate::strict::amount::parse_bytes;
+use crate::strict::amount::parse_duration;
+pub use crate::strict::key::{Key, Layer};
 use std::fmt;
 use std::ops::Range;
 use toml::Spanned;
@@ -114,30 +120,44 @@ pub fn parse<T>(
 /// A table being read: remembers which keys were asked for, and names the rest as unknown when it is finished.
 pub struct Table<'t, 'i> {
     table: &'t DeTable<'i>,
+    /// Of another document: has the keys that this table has not.
+    base: Option<&'t DeTable<'i>>,
     pub span: Span,
+    /// Instead of the places of keys and values, if they are of another document.
+    place: Option<Place>,
     known: Vec<&'static str>,
 }
 
 /// A value with its place.
 #[derive(Clone, Copy)]
-pub struct Value<'t, 'i>(&'t Spanned<DeValue<'i>>);
+pub struct Value<'t, 'i> {
+    value: &'t Spanned<DeValue<'i>>,
+    place: Option<Place>,
+}
+
+/// A span that can be copied.
+type Place = (usize, usize);
 
 impl<'t, 'i> Table<'t, 'i> {
     fn new(table: &'t DeTable<'i>, span: Span) -> Self {
-        Self { table, span, known: Vec::new() }
+        Self { table, base: None, span, place: None, known: Vec::new() }
     }
 
     /// The value of a key, which is from now on a known key of this table.
     pub fn get(&mut self, key: &'static str) -> Option<Value<'t, 'i>> {
         self.known.push(key);
-        self.table.get(key).map(Value)
+        let own = self.table.get(key).map(|value| Value { value, place: self.place });
+        let here = Some((self.span.start, self.span.end));
+        own.or_else(|| self.base?.get(key).map(|value| Value { value, place: here }))
     }
 
     /// All keys and values, for tables whose keys are names; they all count as known.
     pub fn entries(&mut self) -> Vec<(String, Span, Value<'t, 'i>)> {
-        let all = self.table.iter();
         self.known.push("*");
-        let mut list: Vec<_> = all.map(|(k, v)| (k.get_ref().to_string(), k.span(), Value(v))).collect();
+        let place = self.place;
+        let all = self.table.iter();
+        let mut list: Vec<_> =
+            all.map(|(k, value)| (k.get_ref().to_string(), placed(place, k.span()), Value { value, place })).collect();
         list.sort_by_key(|(_, span, _)| span.start);
         list
     }
@@ -165,11 +185,16 @@ impl<'t, 'i> Table<'t, 'i> {
         for key in self.table.keys() {
             let name: &str = key.get_ref();
             if !self.known.contains(&name) {
-                let problem = Problem::new(key.span(), format!("unknown key `{}`", name.escape_debug()));
+                let span = placed(self.place, key.span());
+                let problem = Problem::new(span, format!("unknown key `{}`", name.escape_debug()));
                 problems.push(problem.help(suggest(name, &self.known)));
             }
         }
     }
+}
+
+fn placed(place: Option<Place>, own: Span) -> Span {
+    place.map_or(own, |(start, end)| start..end)
 }
 
 /// "did you mean `x`?" for a near miss, else the list of what is possible.
@@ -207,11 +232,11 @@ fn distance(a: &str, b: &str) -> usize {
 impl<'t, 'i> Value<'t, 'i> {
     #[must_use]
     pub fn span(self) -> Span {
-        self.0.span()
+        placed(self.place, self.value.span())
     }
 
     fn wrong(self, expected: &str, problems: &mut Vec<Problem>) {
-        let found = match self.0.get_ref() {
+        let found = match self.value.get_ref() {
             DeValue::String(_) => "a string",
             DeValue::Integer(_) => "an integer",
             DeValue::Float(_) => "a float",
@@ -226,7 +251,7 @@ impl<'t, 'i> Value<'t, 'i> {
     /// The string if it is one, without complaint if not.
     #[must_use]
     pub fn as_str(self) -> Option<&'t str> {
-        match self.0.get_ref() {
+        match self.value.get_ref() {
             DeValue::String(s) => Some(s),
             _ => None,
         }
@@ -234,12 +259,12 @@ impl<'t, 'i> Value<'t, 'i> {
 
     #[must_use]
     pub fn is_table(self) -> bool {
-        matches!(self.0.get_ref(), DeValue::Table(_))
+        matches!(self.value.get_ref(), DeValue::Table(_))
     }
 
     #[must_use]
     pub fn is_empty_array(self) -> bool {
-        matches!(self.0.get_ref(), DeValue::Array(list) if list.is_empty())
+        matches!(self.value.get_ref(), DeValue::Array(list) if list.is_empty())
     }
 
     pub fn string(self, problems: &mut Vec<Problem>) -> Option<&'t str> {
@@ -251,7 +276,7 @@ impl<'t, 'i> Value<'t, 'i> {
     }
 
     pub fn boolean(self, problems: &mut Vec<Problem>) -> Option<bool> {
-        if let DeValue::Boolean(value) = self.0.get_ref() {
+        if let DeValue::Boolean(value) = self.value.get_ref() {
             return Some(*value);
         }
         self.wrong("true or false", problems);
@@ -260,7 +285,7 @@ impl<'t, 'i> Value<'t, 'i> {
 
     /// A whole number that is not negative.
     pub fn unsigned(self, problems: &mut Vec<Problem>) -> Option<u64> {
-        if let DeValue::Integer(value) = self.0.get_ref()
+        if let DeValue::Integer(value) = self.value.get_ref()
             && let Ok(number) = u64::from_str_radix(value.as_str(), value.radix())
         {
             return Some(number);
@@ -270,7 +295,7 @@ impl<'t, 'i> Value<'t, 'i> {
     }
 
     pub fn datetime(self, problems: &mut Vec<Problem>) -> Option<toml::value::Datetime> {
-        if let DeValue::Datetime(value) = self.0.get_ref() {
+        if let DeValue::Datetime(value) = self.value.get_ref() {
             return Some(*value);
         }
         self.wrong("a date-time such as 2027-01-01T00:00:00Z", problems);
@@ -278,16 +303,32 @@ impl<'t, 'i> Value<'t, 'i> {
     }
 
     pub fn table(self, problems: &mut Vec<Problem>) -> Option<Table<'t, 'i>> {
-        if let DeValue::Table(table) = self.0.get_ref() {
-            return Some(Table::new(table, self.span()));
+        if let DeValue::Table(table) = self.value.get_ref() {
+            return Some(Table { place: self.place, ..Table::new(table, self.span()) });
         }
         self.wrong("a table", problems);
         None
     }
 
+    /// A table over one of another document, which has the keys that this one has not. Problems with those are shown at
+    /// this table.
+    pub fn table_over(self, base: Self, problems: &mut Vec<Problem>) -> Option<Table<'t, 'i>> {
+        let base = match base.value.get_ref() {
+            DeValue::Table(base) => Some(base),
+            _ => None,
+        };
+        Some(Table { base, ..self.table(problems)? })
+    }
+
+    /// Whether it is a table that has this key.
+    #[must_use]
+    pub fn has(self, key: &str) -> bool {
+        matches!(self.value.get_ref(), DeValue::Table(table) if table.contains_key(key))
+    }
+
     pub fn array(self, problems: &mut Vec<Problem>) -> Option<Vec<Value<'t, 'i>>> {
-        if let DeValue::Array(array) = self.0.get_ref() {
-            return Some(array.iter().map(Value).collect());
+        if let DeValue::Array(array) = self.value.get_ref() {
+            return Some(array.iter().map(|value| Value { value, place: self.place }).collect());
         }
         self.wrong("an array", problems);
         None
@@ -337,42 +378,6 @@ impl<'t, 'i> Value<'t, 'i> {
         );
         None
     }
-}
-
-fn split_unit(text: &str) -> Option<(u64, &str)> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at_checked(digits)?;
-    Some((number.parse().ok()?, unit.trim()))
-}
-
-/// `1 GiB`, `200 MiB`, `17`; `None` for what is no size.
-pub(crate) fn parse_bytes(text: &str) -> Option<u64> {
-    let (number, unit) = split_unit(text)?;
-    let factor: u64 = match unit {
-        "" | "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        "TiB" => 1 << 40,
-        "kB" | "KB" => 1_000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        _ => return None,
-    };
-    number.checked_mul(factor)
-}
-
-fn parse_duration(text: &str) -> Option<std::time::Duration> {
-    let (number, unit) = split_unit(text)?;
-    let milliseconds: u64 = match unit {
-        "ms" => 1,
-        "s" | "sec" | "second" | "seconds" => 1_000,
-        "m" | "min" | "minute" | "minutes" => 60_000,
-        "h" | "hour" | "hours" => 3_600_000,
-        "d" | "day" | "days" => 86_400_000,
-        _ => return None,
-    };
-    number.checked_mul(milliseconds).map(std::time::Duration::from_millis)
 }
 
 #[cfg(test)]
