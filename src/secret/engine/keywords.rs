@@ -1,10 +1,10 @@
 //! Finds every keyword of every rule in one pass, whatever their case.
 //!
 //! An automaton takes one step a byte, and each step waits for the one before. Here only every second position is
-//! looked at: whether the four bytes there, or the three, may be part of a keyword, by one bit each of tables small
+//! looked at: whether the four bytes there, or the three or two, may be part of a keyword, by one bit each of tables small
 //! enough for the processor's first cache. A keyword of five bytes or more has two quads beside each other, of which
-//! one is at an even position; the rarest two are taken. A shorter one has two triples. Where a bit is set, the
-//! keywords behind it are compared.
+//! one is at an even position; the rarest two are taken. One of four bytes has two triples, and one of three a triple and
+//! a pair. Where a bit is set, the keywords behind it are compared.
 
 use super::bigram::rarity;
 use crate::secret::rule::Rule;
@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 pub(super) struct Keywords {
     quads: Grams,
     triples: Grams,
+    pairs: Grams,
     words: Vec<Word>,
 }
 
@@ -59,14 +60,27 @@ impl Keywords {
     }
 
     fn of(words: Vec<Word>) -> Self {
-        let (mut quads, mut triples) = (BTreeMap::new(), BTreeMap::new());
+        let (mut quads, mut triples, mut pairs) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for (word, number) in words.iter().zip(0..) {
-            match word.bytes.len() {
-                ..=4 => add(&mut triples, number, short(&word.bytes), triple),
-                _ => add(&mut quads, number, long(&word.bytes), quad),
+            match &word.bytes[..] {
+                [a, b, c] => {
+                    add(&mut triples, triple(gram(&[*a, *b, *c])), number, 0);
+                    add(&mut pairs, pair(gram(&[*b, *c])), number, 1);
+                }
+                [a, b, c, d] => {
+                    add(&mut triples, triple(gram(&[*a, *b, *c])), number, 0);
+                    add(&mut triples, triple(gram(&[*b, *c, *d])), number, 1);
+                }
+                word => {
+                    let at = rarest(word);
+                    for at in [at, at + 1] {
+                        let bytes = word.get(at..at + 4).unwrap_or_default();
+                        add(&mut quads, quad(gram(bytes)), number, u8::try_from(at).expect("a short word"));
+                    }
+                }
             }
         }
-        Self { quads: Grams::new(quads), triples: Grams::new(triples), words }
+        Self { quads: Grams::new(quads), triples: Grams::new(triples), pairs: Grams::new(pairs), words }
     }
 
     /// Calls `hit` with a keyword's rules and where it starts, once for every keyword in the text, nearly in order.
@@ -75,25 +89,32 @@ impl Keywords {
         // Three quads of every second position are in eight bytes.
         while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
             let bytes = u64::from_le_bytes(*bytes) | EACH_CASE;
-            let long = [quad(bytes), quad(bytes >> 16), quad(bytes >> 32)];
-            let short = [triple(bytes), triple(bytes >> 16), triple(bytes >> 32)];
-            if self.quads.any(long) | self.triples.any(short) != 0 {
-                for ((long, short), at) in long.into_iter().zip(short).zip((at..).step_by(2)) {
-                    self.compare(text, long, short, at, &mut hit);
-                }
+            if self.may_be(bytes) | self.may_be(bytes >> 16) | self.may_be(bytes >> 32) != 0 {
+                self.compare(text, bytes, at, &mut hit);
+                self.compare(text, bytes >> 16, at + 2, &mut hit);
+                self.compare(text, bytes >> 32, at + 4, &mut hit);
             }
             at += 6;
         }
         while at < text.len() {
             let byte = |at: usize| u64::from(text.get(at).copied().unwrap_or(0) | CASE);
             let bytes = byte(at) | byte(at + 1) << 8 | byte(at + 2) << 16 | byte(at + 3) << 24;
-            self.compare(text, quad(bytes), triple(bytes), at, &mut hit);
+            self.compare(text, bytes, at, &mut hit);
             at += 2;
         }
     }
 
-    fn compare(&self, text: &[u8], long: usize, short: usize, at: usize, hit: &mut impl FnMut(&[u16], usize)) {
-        for entry in self.quads.entries(long).iter().chain(self.triples.entries(short)) {
+    #[inline]
+    fn may_be(&self, bytes: u64) -> u64 {
+        self.quads.bit(quad(bytes)) | self.triples.bit(triple(bytes)) | self.pairs.bit(pair(bytes))
+    }
+
+    fn compare(&self, text: &[u8], bytes: u64, at: usize, hit: &mut impl FnMut(&[u16], usize)) {
+        if self.may_be(bytes) == 0 {
+            return;
+        }
+        let short = self.triples.entries(triple(bytes)).iter().chain(self.pairs.entries(pair(bytes)));
+        for entry in self.quads.entries(quad(bytes)).iter().chain(short) {
             let Some(word) = self.words.get(usize::from(entry.word)) else { continue };
             let Some(start) = at.checked_sub(usize::from(entry.offset)) else { continue };
             if word.is_at(text.get(start..).unwrap_or_default()) {
@@ -119,6 +140,12 @@ fn quad(bytes: u64) -> usize {
 #[inline]
 fn triple(bytes: u64) -> usize {
     ((bytes as u32 & 0x00ff_ffff).wrapping_mul(HASH) >> (32 - HASH_BITS)) as usize
+}
+
+/// The lowest two bytes.
+#[inline]
+fn pair(bytes: u64) -> usize {
+    (bytes & 0xffff) as usize
 }
 
 /// Parts of keywords, by their hash.
@@ -167,11 +194,6 @@ impl Grams {
         self.bits.get(slot / 64).map_or(0, |word| (word >> (slot % 64)) & 1)
     }
 
-    #[inline]
-    fn any(&self, [first, second, third]: [usize; 3]) -> u64 {
-        self.bit(first) | self.bit(second) | self.bit(third)
-    }
-
     fn entries(&self, slot: usize) -> &[Entry] {
         if self.bit(slot) == 0 {
             return &[];
@@ -181,30 +203,19 @@ impl Grams {
     }
 }
 
-fn add(slots: &mut BTreeMap<usize, Vec<Entry>>, word: u16, parts: Vec<(u64, u8)>, hash: fn(u64) -> usize) {
-    for (part, offset) in parts {
-        slots.entry(hash(part | EACH_CASE)).or_default().push(Entry { word, offset });
-    }
+fn add(slots: &mut BTreeMap<usize, Vec<Entry>>, slot: usize, word: u16, offset: u8) {
+    slots.entry(slot).or_default().push(Entry { word, offset });
 }
 
-fn number(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+/// The bytes as a text has them, folded.
+fn gram(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |gram, byte| gram << 8 | u64::from(*byte)) | EACH_CASE
 }
 
-/// The rarest two quads beside each other.
-fn long(word: &[u8]) -> Vec<(u64, u8)> {
-    let fives = word.windows(5).zip(0..=250_u8);
-    let best = fives.max_by_key(|(five, _)| rarity(&five[..4]).min(rarity(&five[1..])));
-    best.map_or_else(Vec::new, |(five, at)| vec![(number(&five[..4]), at), (number(&five[1..]), at + 1)])
-}
-
-/// Both triples. The second one of a word of three bytes goes one byte beyond it, which may be any.
-fn short(word: &[u8]) -> Vec<(u64, u8)> {
-    let first = (number(word.get(..3).unwrap_or_default()), 0);
-    match word.get(1..).unwrap_or_default() {
-        second @ [_, _, _] => vec![first, (number(second), 1)],
-        rest => (0..=255).map(|last| (number(&[rest, &[last]].concat()), 1)).chain([first]).collect(),
-    }
+/// Where the rarest two quads beside each other are.
+fn rarest(word: &[u8]) -> usize {
+    let rarity = |five: &[u8]| rarity(&five[..4]).min(rarity(&five[1..]));
+    word.windows(5).enumerate().max_by_key(|(_, five)| rarity(five)).map_or(0, |(at, _)| at)
 }
 
 #[cfg(test)]
