@@ -146,7 +146,7 @@ mod tests {
         let path = dir.path().join("f");
         let mut text = String::new();
         for n in 0..200 {
-            text += &format!("line {n}\n{}{}\n", " ".repeat(n * 7 % 61), token(n * 4999));
+            text += &format!("line {n}\n{}{}\n", " ".repeat(n * 7 % 61), token((n + 1) * 4937));
         }
         std::fs::write(&path, &text).expect("written");
         let wanted = Wanted { certainty: Certainty::Possible, key: None, threads: 1 };
