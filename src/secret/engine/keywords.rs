@@ -1,10 +1,10 @@
 //! Finds every keyword of every rule in one pass, whatever their case.
 //!
 //! An automaton takes one step a byte, and each step waits for the one before. Here only every second position is
-//! looked at: whether the four bytes there, or the three or two, may be part of a keyword, by one bit each of tables small
+//! looked at: whether the four bytes there, or the three, may be part of a keyword, by one bit each of tables small
 //! enough for the processor's first cache. A keyword of five bytes or more has two quads beside each other, of which
-//! one is at an even position; the rarest two are taken. One of four bytes has two triples, and one of three a triple and
-//! a pair. Where a bit is set, the keywords behind it are compared.
+//! one is at an even position; the rarest two are taken. One of four bytes has two triples; those of three have a table of
+//! their own for odd positions. Where a bit is set, the keywords behind it are compared.
 
 use super::bigram::rarity;
 use crate::secret::rule::Rule;
@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 pub(super) struct Keywords {
     quads: Grams,
     triples: Grams,
-    pairs: Grams,
+    /// Of keywords of three bytes, one byte on.
+    odd: Grams,
     words: Vec<Word>,
 }
 
@@ -60,12 +61,12 @@ impl Keywords {
     }
 
     fn of(words: Vec<Word>) -> Self {
-        let (mut quads, mut triples, mut pairs) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (mut quads, mut triples, mut odd) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for (word, number) in words.iter().zip(0..) {
             match &word.bytes[..] {
                 [a, b, c] => {
                     add(&mut triples, triple(gram(&[*a, *b, *c])), number, 0);
-                    add(&mut pairs, pair(gram(&[*b, *c])), number, 1);
+                    add(&mut odd, triple(gram(&[*a, *b, *c])), number, -1);
                 }
                 [a, b, c, d] => {
                     add(&mut triples, triple(gram(&[*a, *b, *c])), number, 0);
@@ -75,12 +76,12 @@ impl Keywords {
                     let at = rarest(word);
                     for at in [at, at + 1] {
                         let bytes = word.get(at..at + 4).unwrap_or_default();
-                        add(&mut quads, quad(gram(bytes)), number, u8::try_from(at).expect("a short word"));
+                        add(&mut quads, quad(gram(bytes)), number, i8::try_from(at).expect("a short word"));
                     }
                 }
             }
         }
-        Self { quads: Grams::new(quads), triples: Grams::new(triples), pairs: Grams::new(pairs), words }
+        Self { quads: Grams::new(quads), triples: Grams::new(triples), odd: Grams::new(odd), words }
     }
 
     /// Calls `hit` with a keyword's rules and where it starts, once for every keyword in the text, nearly in order.
@@ -106,19 +107,19 @@ impl Keywords {
 
     #[inline]
     fn may_be(&self, bytes: u64) -> u64 {
-        self.quads.bit(quad(bytes)) | self.triples.bit(triple(bytes)) | self.pairs.bit(pair(bytes))
+        self.quads.bit(quad(bytes)) | self.triples.bit(triple(bytes)) | self.odd.bit(triple(bytes >> 8))
     }
 
     fn compare(&self, text: &[u8], bytes: u64, at: usize, hit: &mut impl FnMut(&[u16], usize)) {
-        if self.may_be(bytes) == 0 {
-            return;
-        }
-        let short = self.triples.entries(triple(bytes)).iter().chain(self.pairs.entries(pair(bytes)));
-        for entry in self.quads.entries(quad(bytes)).iter().chain(short) {
-            let Some(word) = self.words.get(usize::from(entry.word)) else { continue };
-            let Some(start) = at.checked_sub(usize::from(entry.offset)) else { continue };
-            if word.is_at(text.get(start..).unwrap_or_default()) {
-                hit(&word.rules, start);
+        for (grams, slot) in
+            [(&self.quads, quad(bytes)), (&self.triples, triple(bytes)), (&self.odd, triple(bytes >> 8))]
+        {
+            for entry in grams.entries(slot) {
+                let Some(start) = at.checked_add_signed(-isize::from(entry.offset)) else { continue };
+                let Some(word) = self.words.get(usize::from(entry.word)) else { continue };
+                if word.is_at(text.get(start..).unwrap_or_default()) {
+                    hit(&word.rules, start);
+                }
             }
         }
     }
@@ -142,18 +143,14 @@ fn triple(bytes: u64) -> usize {
     ((bytes as u32 & 0x00ff_ffff).wrapping_mul(HASH) >> (32 - HASH_BITS)) as usize
 }
 
-/// The lowest two bytes.
-#[inline]
-fn pair(bytes: u64) -> usize {
-    (bytes & 0xffff) as usize
-}
-
 /// Parts of keywords, by their hash.
 #[derive(Debug)]
 struct Grams {
     /// A bit a hash: whether there is such a part.
     bits: Box<[u64; BIT_WORDS]>,
-    /// Of each hash, where its entries start; one more at the end.
+    /// How many bits are set before each word of them.
+    ranks: Box<[u16; BIT_WORDS]>,
+    /// For each bit that is set, where its entries start; one more at the end.
     starts: Vec<u16>,
     entries: Vec<Entry>,
 }
@@ -163,30 +160,29 @@ struct Grams {
 struct Entry {
     word: u16,
     /// Where in the keyword it is.
-    offset: u8,
+    offset: i8,
 }
 
 impl Grams {
     fn new(slots: BTreeMap<usize, Vec<Entry>>) -> Self {
-        let (mut bits, mut entries) = (Box::new([0; BIT_WORDS]), Vec::new());
-        let mut starts = vec![0; SLOTS + 1];
+        let small = |number: usize| u16::try_from(number).expect("the table is small");
+        let (mut bits, mut ranks) = (Box::new([0_u64; BIT_WORDS]), Box::new([0; BIT_WORDS]));
+        let (mut starts, mut entries) = (vec![0], Vec::new());
         for (slot, mut found) in slots {
             found.sort_unstable();
             found.dedup();
             entries.extend(found);
+            starts.push(small(entries.len()));
             if let Some(word) = bits.get_mut(slot / 64) {
                 *word |= 1 << (slot % 64);
             }
-            if let Some(next) = starts.get_mut(slot + 1) {
-                *next = u16::try_from(entries.len()).expect("the table is small");
-            }
         }
-        let mut last = 0;
-        for start in &mut starts {
-            last = last.max(*start);
-            *start = last;
+        let mut before = 0;
+        for (word, rank) in bits.iter().zip(ranks.iter_mut()) {
+            *rank = small(before);
+            before += word.count_ones() as usize;
         }
-        Self { bits, starts, entries }
+        Self { bits, ranks, starts, entries }
     }
 
     #[inline]
@@ -195,15 +191,18 @@ impl Grams {
     }
 
     fn entries(&self, slot: usize) -> &[Entry] {
-        if self.bit(slot) == 0 {
+        let (Some(word), Some(rank)) = (self.bits.get(slot / 64), self.ranks.get(slot / 64)) else { return &[] };
+        let bit = 1_u64 << (slot % 64);
+        if word & bit == 0 {
             return &[];
         }
-        let start = |slot: usize| self.starts.get(slot).map_or(0, |start| usize::from(*start));
-        self.entries.get(start(slot)..start(slot + 1)).unwrap_or_default()
+        let rank = usize::from(*rank) + (word & (bit - 1)).count_ones() as usize;
+        let (Some(start), Some(end)) = (self.starts.get(rank), self.starts.get(rank + 1)) else { return &[] };
+        self.entries.get(usize::from(*start)..usize::from(*end)).unwrap_or_default()
     }
 }
 
-fn add(slots: &mut BTreeMap<usize, Vec<Entry>>, slot: usize, word: u16, offset: u8) {
+fn add(slots: &mut BTreeMap<usize, Vec<Entry>>, slot: usize, word: u16, offset: i8) {
     slots.entry(slot).or_default().push(Entry { word, offset });
 }
 

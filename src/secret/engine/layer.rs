@@ -4,6 +4,7 @@ use super::Scanner;
 use super::candidate::{Found, judge, stands_left};
 use crate::secret::decode::{self, Decoded};
 use crate::secret::pattern::Match;
+use crate::secret::rule::Rule;
 use std::ops::Range;
 
 /// How deep encodings may be nested.
@@ -38,7 +39,7 @@ impl Frame<'_> {
 
 /// Everything found in the original bytes, and in what is encoded in them.
 pub(super) fn scan(scanner: &Scanner, path: Option<&[u8]>, bytes: &[u8]) -> Vec<Found> {
-    let mut work = Work { scanner, path, found: Vec::new(), progress: Vec::new(), texts: 0 };
+    let mut work = Work { scanner, path, found: Vec::new(), progress: Vec::new(), texts: 0, bound: Vec::new() };
     work.frame(&Frame { text: bytes, from: None });
     work.found
 }
@@ -51,6 +52,8 @@ struct Work<'a> {
     progress: Vec<Progress>,
     /// Texts so far.
     texts: u64,
+    /// Rules bound to names that were met, and whether this is such a file.
+    bound: Vec<(usize, bool)>,
 }
 
 /// What was done for one rule in one text.
@@ -80,6 +83,18 @@ impl Work<'_> {
         }
     }
 
+    fn is_for(&mut self, rule: &Rule, number: usize) -> bool {
+        if rule.paths.is_empty() {
+            return true;
+        }
+        if let Some((_, is_for)) = self.bound.iter().find(|(bound, _)| *bound == number) {
+            return *is_for;
+        }
+        let is_for = rule.is_for(self.path);
+        self.bound.push((number, is_for));
+        is_for
+    }
+
     /// What was done for a rule in this text.
     fn progress(&mut self, number: usize) -> Progress {
         if self.progress.is_empty() {
@@ -95,7 +110,7 @@ impl Work<'_> {
         let text = frame.text;
         let pattern = rule.compiled();
         // Nearly every short keyword is in the middle of a word.
-        if pattern.starts() == Some(&[0]) && !stands_left(rule, text, at) || !rule.is_for(self.path) {
+        if pattern.starts() == Some(&[0]) && !stands_left(rule, text, at) || !self.is_for(rule, number) {
             return;
         }
         let mut progress = self.progress(number);
