@@ -179,8 +179,8 @@ impl Manifests {
             return Ok(());
         };
         let parse = |bytes: &[u8]| (kind.parse)(&String::from_utf8_lossy(bytes));
-        let texts = content.parent_texts()?;
-        let olds: Vec<Manifest> = texts.into_iter().flatten().filter_map(|text| parse(text).ok()).collect();
+        let texts: Vec<&[u8]> = content.parent_texts()?.into_iter().flatten().collect();
+        let olds: Vec<Manifest> = texts.iter().filter_map(|text| parse(text).ok()).collect();
         match parse(new) {
             Ok(new) => {
                 let path = content.change.path.as_slice();
