@@ -14,5 +14,6 @@ mod push;
 mod raw;
 #[path = "../support/mod.rs"]
 mod servers;
+mod signed;
 mod support;
 mod upstreams;
