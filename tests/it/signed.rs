@@ -168,22 +168,19 @@ fn the_fixes_of_authors_and_messages_lead_to_a_push_that_passes() {
     world.write_settings("");
     world.start();
     let client = world.clone_as("claude-1");
+    client.git(&["config", "user.email", "agent@example.com"]);
     client.commit(&[("src/a.rs", "1\n")], "one");
     for _ in 0..4 {
         let pushed = client.push_head("x");
         assert!(!pushed.ok, "{}", pushed.stderr);
         let fix = pushed.json()["findings"][0]["fix"].as_str().expect("a fix").to_owned();
         let command = fix.strip_suffix(", push again").unwrap_or_else(|| panic!("{fix}"));
-        let mut shell = client.command(&client.dir);
-        let git_exec = std::env::var_os("PATH").unwrap_or_default();
         let mut sh = Command::new("sh");
-        sh.current_dir(&client.dir).env_clear().env("PATH", git_exec);
-        for (key, value) in shell.args(["x"]).get_envs().filter_map(|(k, v)| Some((k, v?))) {
-            // Their own settings are what agents commit with.
-            if key != "GIT_COMMITTER_EMAIL" {
-                sh.env(key, value);
-            }
-        }
+        sh.current_dir(&client.dir).env_clear();
+        let git = client.command(&client.dir);
+        // Their own settings are what agents commit with.
+        let settings = git.get_envs().filter(|(key, _)| *key != "GIT_COMMITTER_EMAIL");
+        sh.envs(settings.filter_map(|(key, value)| Some((key, value?))));
         run(sh.args(["-c", command]));
     }
     client.push_head("x").accepted();
