@@ -18,4 +18,5 @@ pub mod secret;
 pub mod server;
 pub mod store;
 pub mod strict;
+pub mod trial;
 pub mod wire;

@@ -1,6 +1,6 @@
 //! `refgate.toml`: what is taken, and what each mistake is told.
 
-use refgate::config::{Config, ConfigError, LogFormat, StaleFetch, Token, Upstream};
+use refgate::config::{Config, ConfigError, LogFormat, PolicySource, StaleFetch, Token, Upstream};
 use refgate::model::{Limits, RepoName};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,7 +30,7 @@ fn a_small_document_gets_every_default() {
     let config = with("").expect("it is complete");
     assert_eq!(config.listen, ["0.0.0.0:2222".parse().expect("an address")]);
     assert_eq!(config.data, PathBuf::from("/var/lib/refgate"));
-    assert_eq!(config.policy, PathBuf::from("/etc/refgate/policy.toml"));
+    assert_eq!(config.policy, PolicySource::File(PathBuf::from("/etc/refgate/policy.toml")));
     assert_eq!(config.limits, Limits::default());
     assert_eq!(config.log, LogFormat::Text);
     assert!(config.user_ca.is_empty() && config.repos.is_empty());
@@ -116,10 +116,7 @@ fn each_mistake_is_shown_at_its_place() {
         (parse("data = \"d\""), "the key `policy` is missing"),
         (parse("data = \"\"\npolicy = \"p\""), "the path is empty"),
         (parse("data = \"~/d\"\npolicy = \"p\""), "`~` is not expanded"),
-        (
-            parse("data = \"d\"\npolicy = { repo = \"policy\", ref = \"refs/heads/main\", file = \"p\" }"),
-            "a policy from a ref of a repository is not there yet",
-        ),
+        (parse("data = \"d\"\npolicy = { repo = \"policy\", ref = \"main\", file = \"p\" }"), "not a branch"),
         (with("listne = []"), "did you mean `listen`?"),
         (with("listen = \"localhost:22\""), "not an address and port"),
         (with("listen = []"), "no address to listen on"),

@@ -119,7 +119,7 @@ fn every_id_of_a_finding_is_told() {
     ["src/policy", "src/gate"].iter().for_each(|folder| sources(folder, &mut code));
     let is_id = |text: &&str| {
         let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
-        text.split_once('.').is_some_and(|(group, name)| plain(group) && plain(name) && name != "git" && name != "toml")
+        text.split_once('.').is_some_and(|(group, name)| plain(group) && plain(name) && !matches!(name, "git" | "toml"))
     };
     let mut ids: BTreeSet<String> = code.split('"').filter(is_id).map(str::to_owned).collect();
     for cause in ["bad-pack", "bad-commands", "limit", "upstream", "internal"] {

@@ -1,7 +1,8 @@
 //! `refgate check-config`: both files by themselves, and whether they fit each other.
 
 use super::{DONE, complain, load, negative, print};
-use crate::config::{Config, Token, Upstream};
+use crate::config::{Config, PolicySource, Token, Upstream};
+use crate::gate::Kept;
 use crate::model::RepoName;
 use crate::policy::Policy;
 use crate::strict::{self, Problem, Table};
@@ -15,8 +16,13 @@ pub fn run(path: &Path) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    let policy_file = config.policy.display().to_string();
-    let text = match std::fs::read_to_string(&config.policy) {
+    // Of a policy in a repository, what the gate last took from there.
+    let policy_path = match &config.policy {
+        PolicySource::File(path) => path.clone(),
+        PolicySource::Pushed(_) => Kept::below(&config.data).in_force(),
+    };
+    let policy_file = policy_path.display().to_string();
+    let text = match std::fs::read_to_string(&policy_path) {
         Ok(text) => text,
         Err(error) => {
             complain(&format!("error: cannot read the policy {policy_file}: {error}\n"));

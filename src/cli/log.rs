@@ -106,7 +106,7 @@ fn filter(args: &LogArgs) -> Result<Filter, String> {
 }
 
 /// A time, a day, or how long ago.
-fn since(text: &str, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn since(text: &str, now: Timestamp) -> Option<Timestamp> {
     if let Ok(time) = text.parse() {
         return Some(time);
     }

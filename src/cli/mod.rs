@@ -3,11 +3,14 @@
 //! Exit codes: 0 yes or done, 1 a negative answer (settings invalid, chain broken, a check failed), 2 wrong usage or
 //! it could not be run.
 
+mod check;
 mod check_config;
 mod doctor;
+mod findings;
 mod hook;
 mod init;
 mod log;
+mod policy;
 mod receive_pack;
 mod serve;
 mod try_;
@@ -41,6 +44,11 @@ enum Command {
     CheckConfig,
     /// Check what the gate depends on: upstreams, keys, disk, clock.
     Doctor(DoctorArgs),
+    /// Judge a local branch as the gate would, before it is pushed.
+    Check(check::CheckArgs),
+    /// Try a policy out.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Show the record of pushes, or verify it.
     Log(LogArgs),
     /// Run as a hook of an existing bare repository.
@@ -161,6 +169,8 @@ pub fn main() -> ExitCode {
         Command::Try => try_::run(),
         Command::CheckConfig => check_config::run(&cli.config),
         Command::Doctor(args) => doctor::run(&cli.config, &args),
+        Command::Check(args) => check::run(&args),
+        Command::Policy(command) => policy::run(&cli.config, &command),
         Command::Log(args) => log::run(&cli.config, &args),
         Command::Hook(HookCommand::PreReceive(args)) => hook::pre_receive(&args),
         Command::ReceivePack(args) => receive_pack::run(&args),
@@ -170,6 +180,9 @@ pub fn main() -> ExitCode {
         }
     }
 }
+
+/// What stops a command.
+type Failure = Box<dyn std::error::Error>;
 
 const DONE: ExitCode = ExitCode::SUCCESS;
 

@@ -3,7 +3,7 @@
 use super::{ReceivePackArgs, complain};
 use crate::config::{LogFormat, Upstream};
 use crate::examine::SecretCache;
-use crate::gate::{Base, ProtocolVersion, Push, Session, Target};
+use crate::gate::{Base, ProtocolVersion, Push, Session, Target, fingerprint_key};
 use crate::git::{ObjectStore, local};
 use crate::model::{Limits, PrincipalName, PushId, RepoName};
 use crate::observe::Metrics;
@@ -64,7 +64,7 @@ impl Opened {
         data: Option<&Path>,
         repo: Option<&str>,
     ) -> Result<Self, Failure> {
-        let policy = super::serve::read_policy(policy).map_err(|error| error.to_string())?;
+        let policy = crate::gate::read_policy(policy).map_err(|error| error.to_string())?;
         let name = PrincipalName::parse(principal)?;
         let principal =
             policy.principal(&name).cloned().ok_or_else(|| format!("the policy knows no principal {name}"))?;
@@ -93,13 +93,25 @@ impl Opened {
             store,
             limits: Limits::default(),
             metrics: Metrics::default(),
-            secrets: SecretCache::default(),
+            secrets: SecretCache::new(Some(fingerprint_key::load_or_create(&data)?)),
         })
     }
 
     pub fn push(&self) -> Push<'_> {
         let Self { id, target, session, policy, store, limits, metrics, secrets } = self;
-        Push { id: *id, target, session, policy, store, limits, metrics, secrets, begun: Instant::now(), lock: None }
+        Push {
+            id: *id,
+            target,
+            session,
+            policy,
+            store,
+            limits,
+            metrics,
+            secrets,
+            keeper: None,
+            begun: Instant::now(),
+            lock: None,
+        }
     }
 }
 

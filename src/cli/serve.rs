@@ -2,7 +2,6 @@
 
 use crate::config::Config;
 use crate::gate::Gate;
-use crate::policy::Policy;
 use crate::record::EventEntry;
 use crate::{observe, server};
 use jiff::Timestamp;
@@ -27,11 +26,10 @@ pub fn run(config: &Path) -> ExitCode {
 fn start(path: &Path) -> Result<(), Failure> {
     let config = Config::load(path)?;
     observe::start_log(config.log, observe::LOG_DEFAULT)?;
-    let policy = read_policy(&config.policy)?;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.data)?;
     let host_key = server::load_or_create_host_key(&config.data.join("host_key"))?;
     write_public_key(&config.data.join("host_key.pub"), &host_key.public_key().to_openssh()?)?;
-    let gate = Arc::new(Gate::open(config, policy)?);
+    let gate = Arc::new(Gate::open(config)?);
     // A command keeps a blocking thread for as long as it runs.
     let threads = gate.config.limits.connections_max.saturating_mul(2).saturating_add(64);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(threads).build()?;
@@ -48,12 +46,6 @@ fn write_public_key(path: &Path, line: &str) -> std::io::Result<()> {
         return Ok(());
     }
     std::fs::write(path, format!("{line}\n"))
-}
-
-pub(super) fn read_policy(path: &Path) -> Result<Policy, Failure> {
-    let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {file}: {error}"))?;
-    Ok(Policy::parse(&file, &text)?)
 }
 
 async fn serve(gate: Arc<Gate>, host_key: russh::keys::PrivateKey) -> Result<(), Failure> {
@@ -117,7 +109,7 @@ fn follow_policy(gate: Arc<Gate>, shutdown: CancellationToken) -> std::io::Resul
     const INTERVAL: Duration = Duration::from_secs(1);
     let mut hangup = signal(SignalKind::hangup())?;
     Ok(async move {
-        let path = gate.config.policy.clone();
+        let path = gate.policy_file();
         let mut known = stamp(&path);
         loop {
             let asked = tokio::select! {
@@ -128,8 +120,8 @@ fn follow_policy(gate: Arc<Gate>, shutdown: CancellationToken) -> std::io::Resul
             let now = stamp(&path);
             if asked || now != known {
                 known = now;
-                let (gate, path) = (Arc::clone(&gate), path.clone());
-                let _ = tokio::task::spawn_blocking(move || reload(&gate, &path)).await;
+                let gate = Arc::clone(&gate);
+                let _ = tokio::task::spawn_blocking(move || gate.reload_policy()).await;
             }
         }
     })
@@ -138,15 +130,4 @@ fn follow_policy(gate: Arc<Gate>, shutdown: CancellationToken) -> std::io::Resul
 fn stamp(path: &PathBuf) -> Option<(SystemTime, u64)> {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
-}
-
-fn reload(gate: &Gate, path: &Path) {
-    match read_policy(path) {
-        Ok(policy) if policy.digest() == gate.policy().digest() => tracing::info!("the policy is the same as before"),
-        Ok(policy) => gate.replace_policy(policy),
-        Err(error) => {
-            tracing::error!(%error, "the policy is refused; the old one stays");
-            gate.note(EventEntry::new("policy-refused", Timestamp::now()));
-        }
-    }
 }

@@ -1,8 +1,8 @@
 //! The document `refgate.toml`: which keys there are and what each may hold.
 
 use super::upstream::{self, Address, Refused};
-use super::{Config, LogFormat, Repo, StaleFetch, Token, Upstream, limits};
-use crate::model::{Limits, RepoName};
+use super::{Config, LogFormat, PolicySource, PushedPolicy, Repo, StaleFetch, Token, Upstream, limits};
+use crate::model::{Limits, RefName, RepoName};
 use crate::strict::{self, Problem, Problems, Table, Value};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -29,6 +29,13 @@ fn read(root: &mut Table<'_, '_>, base: &Path, problems: &mut List) -> Option<Co
     let metrics_listen = root.get("metrics_listen").and_then(|value| socket_address(value, problems));
     let public_address = root.get("public_address").and_then(|value| public_address(value, problems));
     let repos = root.get("repo").map_or_else(|| Some(BTreeMap::new()), |value| repos(value, base, problems));
+    if let (Some(PolicySource::Pushed(pushed)), Some(repos)) = (&policy, &repos)
+        && !repos.contains_key(&pushed.repo)
+        && let Some(value) = root.get("policy")
+    {
+        let problem = Problem::new(value.span(), format!("there is no [repo.{}] for the policy", pushed.repo));
+        problems.push(problem.help("the policy's repository is one of those behind the gate"));
+    }
     let limits = root.get("limits").map_or_else(|| Some(Limits::default()), |value| read_limits(value, problems));
     Some(Config {
         listen: listen?,
@@ -104,13 +111,42 @@ fn path(value: Value<'_, '_>, base: &Path, problems: &mut List) -> Option<PathBu
     Some(base.join(text))
 }
 
-fn policy(value: Value<'_, '_>, base: &Path, problems: &mut List) -> Option<PathBuf> {
-    if value.is_table() {
-        let problem = Problem::new(value.span(), "a policy from a ref of a repository is not there yet");
-        problems.push(problem.help("write the path of a file: policy = \"policy.toml\""));
+fn policy(value: Value<'_, '_>, base: &Path, problems: &mut List) -> Option<PolicySource> {
+    if !value.is_table() {
+        return path(value, base, problems).map(PolicySource::File);
+    }
+    let mut table = value.table(problems)?;
+    let repo = table.require("repo", problems).and_then(|value| {
+        let name = RepoName::parse(value.string(problems)?);
+        name.map_err(|error| problems.push(Problem::new(value.span(), error.to_string()))).ok()
+    });
+    let ref_name = match table.get("ref") {
+        None => RefName::parse(b"refs/heads/main").ok(),
+        Some(value) => policy_ref(value, problems),
+    };
+    let file = table.get("file").map_or_else(|| Some("policy.toml".to_owned()), |value| path_in_tree(value, problems));
+    let cases = table.get("cases").map_or_else(|| Some("tests".to_owned()), |value| path_in_tree(value, problems));
+    table.finish(problems);
+    Some(PolicySource::Pushed(PushedPolicy { repo: repo?, ref_name: ref_name?, file: file?, cases: cases? }))
+}
+
+fn policy_ref(value: Value<'_, '_>, problems: &mut List) -> Option<RefName> {
+    let name = RefName::parse(value.string(problems)?.as_bytes()).ok().filter(RefName::is_branch);
+    if name.is_none() {
+        problems.push(Problem::new(value.span(), "not a branch").help("write the full name: \"refs/heads/main\""));
+    }
+    name
+}
+
+fn path_in_tree(value: Value<'_, '_>, problems: &mut List) -> Option<String> {
+    let text = value.string(problems)?;
+    let is_plain = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(char::is_control);
+    if !text.split('/').all(is_plain) {
+        let help = "write it from the top of the repository: \"gate/policy.toml\"";
+        problems.push(Problem::new(value.span(), "not a path in a repository").help(help));
         return None;
     }
-    path(value, base, problems)
+    Some(text.to_owned())
 }
 
 fn public_keys(value: Value<'_, '_>, problems: &mut List) -> Option<Vec<ssh_key::PublicKey>> {

@@ -7,7 +7,7 @@ mod document;
 mod limits;
 mod upstream;
 
-use crate::model::{Limits, RepoName};
+use crate::model::{Limits, RefName, RepoName};
 use crate::strict::Problems;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -45,7 +45,7 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// Host key, mirrors, store.
     pub data: PathBuf,
-    pub policy: PathBuf,
+    pub policy: PolicySource,
     /// Public keys of the CAs whose OpenSSH user certificates are taken.
     pub user_ca: Vec<ssh_key::PublicKey>,
     pub repos: BTreeMap<RepoName, Repo>,
@@ -55,6 +55,35 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     /// How the gate is called in messages: `[user@]host[:port]`.
     pub public_address: Option<String>,
+}
+
+/// Where the admin's policy is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PolicySource {
+    File(PathBuf),
+    /// In a repository behind this gate, which admins push to through it.
+    Pushed(PushedPolicy),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushedPolicy {
+    pub repo: RepoName,
+    pub ref_name: RefName,
+    /// Path of the policy in the tree.
+    pub file: String,
+    /// Path of the directory with its test cases. A push whose policy fails one of them is refused.
+    pub cases: String,
+}
+
+impl PolicySource {
+    /// How errors call the policy.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Pushed(pushed) => pushed.file.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! Contents of blobs for the rules, and what the secret scanner found in them before.
 
-use crate::git::Objects;
+use crate::git::{Objects, ReadError};
 use crate::model::ObjectId;
 use crate::policy::{Blobs, Unreadable};
-use crate::secret;
+use crate::secret::{self, FingerprintKey};
 use gix::objs::Kind;
 use lru::LruCache;
 use std::cell::RefCell;
@@ -23,21 +23,33 @@ const KEPT_RESULTS: NonZeroUsize = NonZeroUsize::new(100_000).expect("more than 
 ///
 /// The rules of the scanner are part of the program, so a result holds as long as the process lives.
 pub struct SecretCache {
+    key: Option<FingerprintKey>,
     keys: RandomState,
     results: Mutex<LruCache<Key, Hits>>,
 }
 
 type Key = (ObjectId, u64);
-type Hits = Arc<Vec<secret::Hit>>;
+type Hits = Arc<Vec<secret::Found>>;
 
 impl Default for SecretCache {
+    /// Without a key: findings then have no fingerprint, and no single value can be allowed.
     fn default() -> Self {
-        Self { keys: RandomState::new(), results: Mutex::new(LruCache::new(KEPT_RESULTS)) }
+        Self::new(None)
     }
 }
 
 impl SecretCache {
-    fn find(&self, id: &ObjectId, path: &[u8], scan: impl FnOnce() -> Vec<secret::Hit>) -> Hits {
+    #[must_use]
+    pub fn new(key: Option<FingerprintKey>) -> Self {
+        Self { key, keys: RandomState::new(), results: Mutex::new(LruCache::new(KEPT_RESULTS)) }
+    }
+
+    #[must_use]
+    pub fn key(&self) -> Option<&FingerprintKey> {
+        self.key.as_ref()
+    }
+
+    fn find(&self, id: &ObjectId, path: &[u8], scan: impl FnOnce() -> Vec<secret::Found>) -> Hits {
         // Some rules are for files of certain names, so the path is part of the question.
         let key = (*id, self.keys.hash_one(path));
         let lock = || self.results.lock().unwrap_or_else(PoisonError::into_inner);
@@ -81,11 +93,20 @@ impl Blobs for ObjectBlobs<'_> {
         Ok(blob)
     }
 
+    fn size(&self, id: &ObjectId) -> Result<u64, Unreadable> {
+        match self.objects.header(id).map_err(unreadable)? {
+            Some((Kind::Blob, size)) => Ok(size),
+            Some((kind, _)) => Err(unreadable(ReadError::Kind(*id, kind, Kind::Blob))),
+            None => Err(unreadable(ReadError::Missing(*id))),
+        }
+    }
+
     fn stream(&self, id: &ObjectId, piece: &mut dyn FnMut(&[u8])) -> Result<(), Unreadable> {
         self.objects.stream(id, piece).map_err(unreadable)
     }
 
     fn secrets(&self, id: &ObjectId, path: &[u8], bytes: &[u8]) -> Hits {
-        self.cache.find(id, path, || secret::scan(path, bytes))
+        let seal = |hit| secret::Found::new(hit, self.cache.key());
+        self.cache.find(id, path, || secret::scanner().scan(Some(path), bytes).into_iter().map(seal).collect())
     }
 }

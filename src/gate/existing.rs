@@ -2,7 +2,7 @@
 
 use crate::forward::{Outcome, RefOutcome};
 use crate::gate::fault::Fault;
-use crate::gate::judge::Push;
+use crate::gate::judge::{Judged, Push};
 use crate::gate::records;
 use crate::git::{ObjectStore, upstream};
 use crate::model::RefUpdate;
@@ -43,7 +43,7 @@ impl Push<'_> {
             received = receive::check_existing(dir, self.target.objects(), self.limits, &stop)?;
             new = Some(ObjectStore::open(dir)?);
         }
-        let (facts, judgement, turn) =
+        let Judged { facts, judgement, turn, .. } =
             self.judge(&request.updates, &refs, (new.as_ref(), self.target.objects()), &received, &stop)?;
         self.store.decided(&records::decision(self, request, &received, 0, &facts, &judgement))?;
         drop(turn);

@@ -30,6 +30,8 @@ pub enum Fault {
     Read(#[from] ReadError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the policy that was pushed cannot be tried: {0}")]
+    Policy(String),
     #[error("it took longer than {0} allows")]
     Time(&'static str),
 }
@@ -53,7 +55,9 @@ impl Fault {
             Self::Upstream(_) | Self::Mirror(MirrorError::Upstream(_)) => Blame::Upstream,
             Self::Examine(ExamineError::Read(_) | ExamineError::Unreadable(_)) => Blame::Ourselves,
             Self::Receive(ReceiveError::Internal(_)) | Self::Inspect(InspectError::Internal(_)) => Blame::Ourselves,
-            Self::Mirror(_) | Self::Quarantine(_) | Self::Read(_) | Self::Store(_) => Blame::Ourselves,
+            Self::Policy(_) | Self::Mirror(_) | Self::Quarantine(_) | Self::Read(_) | Self::Store(_) => {
+                Blame::Ourselves
+            }
         }
     }
 
@@ -101,6 +105,7 @@ impl Fault {
             Self::Receive(ReceiveError::Internal(_))
             | Self::Inspect(InspectError::Internal(_))
             | Self::Examine(ExamineError::Read(_) | ExamineError::Unreadable(_))
+            | Self::Policy(_)
             | Self::Mirror(_)
             | Self::Quarantine(_)
             | Self::Read(_)

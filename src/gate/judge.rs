@@ -1,14 +1,15 @@
 //! From objects in quarantine to a judgement: the same for a push over SSH, for a drop-in and for a hook.
 
-use crate::examine::{self, SecretCache};
-use crate::gate::{Session, Target, fault::Fault};
+use crate::examine::SecretCache;
+use crate::gate::proposal::Proposed;
+use crate::gate::{Keeper, Session, Target, fault::Fault};
 use crate::git::{ObjectStore, Objects};
-use crate::inspect;
 use crate::model::{Effect, Finding, Limits, ObjectId, Place, PushFacts, PushId, RefName, RefUpdate, Usage};
 use crate::observe::{Metrics, Stage};
-use crate::policy::{Case, Examiner, Judgement, Policy};
+use crate::policy::{Judgement, Policy};
 use crate::receive::Received;
 use crate::store::{Store, Turn};
+use crate::trial::{Scene, Trial};
 use bstr::ByteSlice;
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -27,9 +28,20 @@ pub struct Push<'a> {
     pub limits: &'a Limits,
     pub metrics: &'a Metrics,
     pub secrets: &'a SecretCache,
+    /// Where a pushed policy goes; none if this is no gate with a policy of its own.
+    pub keeper: Option<&'a Keeper>,
     pub begun: Instant,
     /// Shared with the processes that may move the upstream's refs for this push.
     pub lock: Option<&'a File>,
+}
+
+/// What came of a push's judgement.
+pub struct Judged {
+    pub facts: PushFacts,
+    pub judgement: Judgement,
+    /// Held until the decision is in the store, where a quota counts.
+    pub turn: Option<Turn>,
+    pub proposed: Proposed,
 }
 
 /// The refs of the upstream at one moment.
@@ -50,26 +62,28 @@ impl Push<'_> {
         (new, readable): (Option<&ObjectStore>, &ObjectStore),
         received: &Received,
         stop: &AtomicBool,
-    ) -> Result<(PushFacts, Judgement, Option<Turn>), Fault> {
+    ) -> Result<Judged, Fault> {
         let objects = Objects::new(new, self.target.objects());
         let mut findings = received.findings();
+        let trial = self.trial();
         self.against_upstream(updates, refs, &mut findings);
         self.check_tips(updates, &Objects::new(new, readable), &mut findings)?;
         let mut facts = PushFacts::default();
         // Objects that are malformed or missing cannot be walked: what is known so far is the answer.
         if findings.is_empty() {
             let trusted = self.target.trusted(self.policy, refs, self.limits)?;
-            let classes = self.classes(updates);
-            let needs = self.policy.needs(&self.target.name);
-            let request = inspect::Request { updates, classes: &classes, upstream: refs, trusted: &trusted, needs };
+            let scene = Scene { refs, trusted: &trusted };
             let begun = Instant::now();
-            facts = inspect::inspect(&objects, &request, self.limits, stop)?;
+            facts = trial.inspect(&objects, updates, scene, stop)?;
             self.metrics.stage(Stage::Inspect, begun.elapsed());
             let begun = Instant::now();
-            let (principal, repo) = (&self.session.principal, &self.target.name);
-            let examiner = Examiner::new(self.policy, principal, repo, updates, self.limits.content_bytes_max);
-            examine::examine(&objects, &examiner, self.secrets, &mut facts, self.limits, stop)?;
+            trial.examine(&objects, updates, &mut facts, stop)?;
             self.metrics.stage(Stage::Examine, begun.elapsed());
+        }
+        let mut proposed = Proposed::default();
+        if findings.is_empty() {
+            proposed = self.propose(&objects, updates, stop)?;
+            findings.append(&mut proposed.findings);
         }
         facts.pack_bytes = received.pack_bytes;
         let (principal, repo, now) = (&self.session.principal, &self.target.name, Timestamp::now());
@@ -81,21 +95,19 @@ impl Push<'_> {
             false => Usage::default(),
         };
         let begun = Instant::now();
-        let judgement = self.decide(&facts, &findings, &usage);
+        let judgement = trial.judge(&facts, &findings, &usage, Timestamp::now());
         self.metrics.stage(Stage::Judge, begun.elapsed());
-        Ok((facts, judgement, turn))
+        Ok(Judged { facts, judgement, turn, proposed })
     }
 
-    fn decide(&self, facts: &PushFacts, findings: &[Finding], usage: &Usage) -> Judgement {
-        self.policy.judge(&Case {
+    fn trial(&self) -> Trial<'_> {
+        Trial {
+            policy: self.policy,
             principal: &self.session.principal,
             repo: &self.target.name,
-            facts,
-            findings,
-            usage,
-            now: Timestamp::now(),
-            findings_max: self.limits.findings_max,
-        })
+            limits: self.limits,
+            secrets: self.secrets,
+        }
     }
 
     /// Holds each old value against what the upstream has now. What moved is a finding; a ref this principal may not
@@ -128,17 +140,6 @@ impl Push<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Numbers the scopes of the ref updates: equal numbers are judged together.
-    fn classes(&self, updates: &[RefUpdate]) -> Vec<usize> {
-        let mut scopes = HashMap::new();
-        let class = |update: &RefUpdate| {
-            let scope = self.policy.scope(&self.session.principal, &self.target.name, &update.name);
-            let next = scopes.len();
-            *scopes.entry(scope).or_insert(next)
-        };
-        updates.iter().map(class).collect()
     }
 }
 

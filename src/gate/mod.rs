@@ -5,7 +5,10 @@
 mod answer;
 mod existing;
 mod fault;
+pub mod fingerprint_key;
 mod judge;
+mod keeper;
+mod proposal;
 mod push;
 mod records;
 mod settle;
@@ -16,6 +19,7 @@ mod watch;
 
 pub use existing::Answer;
 pub use judge::Push;
+pub use keeper::{Keeper, KeeperError, Kept, read as read_policy, write as write_policy};
 pub use target::{Base, Target};
 
 use crate::config::{Config, Repo, StaleFetch};
@@ -33,7 +37,7 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Instant;
 use under_way::UnderWay;
 use upkeep::Upkeep;
@@ -41,7 +45,7 @@ use upkeep::Upkeep;
 /// Everything a running gate has.
 pub struct Gate {
     pub config: Config,
-    policy: RwLock<Arc<Policy>>,
+    keeper: Keeper,
     store: Store,
     pub metrics: Arc<Metrics>,
     secrets: SecretCache,
@@ -76,6 +80,8 @@ pub enum OpenError {
     Directory(std::path::PathBuf, #[source] io::Error),
     #[error("repository {0}: {1}")]
     Mirror(RepoName, #[source] MirrorError),
+    #[error(transparent)]
+    Policy(#[from] KeeperError),
     #[error("cannot start a thread: {0}")]
     Upkeep(#[source] io::Error),
     #[error("repository {0}: {1}")]
@@ -84,20 +90,21 @@ pub enum OpenError {
 
 impl Gate {
     /// Opens everything below the data directory, removes what a crash left, and settles what was under way.
-    pub fn open(config: Config, policy: Policy) -> Result<Self, OpenError> {
+    pub fn open(config: Config) -> Result<Self, OpenError> {
         let store = Store::open(&config.data)?;
         let mut targets = BTreeMap::new();
         for (name, repo) in &config.repos {
             targets.insert(name.clone(), open_target(&config, name, repo)?);
         }
         let targets = Arc::new(targets);
+        let keeper = Keeper::open(&config.policy, &config.data, |pushed| targets.get(&pushed.repo), &config.limits)?;
         let upkeep = Upkeep::start(Arc::clone(&targets)).map_err(OpenError::Upkeep)?;
         let gate = Self {
             upkeep,
-            policy: RwLock::new(Arc::new(policy)),
+            keeper,
             store,
             metrics: Arc::default(),
-            secrets: SecretCache::default(),
+            secrets: SecretCache::new(Some(fingerprint_key::load_or_create(&config.data)?)),
             targets,
             config,
         };
@@ -110,18 +117,44 @@ impl Gate {
     /// The policy of this moment; a push keeps the one it started with.
     #[must_use]
     pub fn policy(&self) -> Arc<Policy> {
-        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+        self.keeper.current()
     }
 
     /// Swaps the policy as a whole. Pushes under way keep theirs.
     pub fn replace_policy(&self, policy: Policy) {
         let new = Arc::new(policy);
-        let mut current = self.policy.write().unwrap_or_else(PoisonError::into_inner);
-        let old = std::mem::replace(&mut *current, Arc::clone(&new));
-        drop(current);
+        let old = self.keeper.replace(Arc::clone(&new));
         tracing::info!(policy.old = old.digest(), policy.new = new.digest(), "the policy was replaced");
         let event = EventEntry::new("policy-changed", Timestamp::now());
         self.note(event.detail("old", old.digest()).detail("new", new.digest()));
+    }
+
+    /// Reads the policy again: the file, or what an operator put in force by hand, or what the upstream has now.
+    pub fn reload_policy(&self) {
+        let by_hand = self.keeper.pushed().is_none() || self.keeper.watched().exists();
+        let found = match self.keeper.pushed() {
+            Some(pushed) if !by_hand => {
+                let target = self.targets.get(&pushed.repo);
+                keeper::from_upstream(pushed, target, &self.config.limits).map(|(policy, _)| policy)
+            }
+            Some(_) | None => keeper::read(&self.keeper.watched()),
+        };
+        match found {
+            Ok(policy) if policy.digest() == self.policy().digest() => {
+                tracing::info!("the policy is the same as before");
+            }
+            Ok(policy) => self.replace_policy(policy),
+            Err(error) => {
+                tracing::error!(%error, "the policy is refused; the old one stays");
+                self.note(EventEntry::new("policy-refused", Timestamp::now()));
+            }
+        }
+    }
+
+    /// The file whose change means that there is a new policy.
+    #[must_use]
+    pub fn policy_file(&self) -> std::path::PathBuf {
+        self.keeper.watched()
     }
 
     /// Records an event. It does not stop the gate if that fails: what counts is recorded with each push or refused.
@@ -161,6 +194,7 @@ impl Gate {
             store,
             limits,
             metrics: &self.metrics,
+            keeper: Some(&self.keeper),
             secrets: &self.secrets,
             begun: Instant::now(),
         };

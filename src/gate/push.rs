@@ -3,14 +3,14 @@
 use crate::forward::{Connection, ForwardError, Outcome, RefOutcome, Rejection, Source};
 use crate::gate::answer::retry_after;
 use crate::gate::fault::Fault;
-use crate::gate::judge::Push;
+use crate::gate::judge::{Judged, Push};
 use crate::gate::target::Base;
 use crate::gate::watch::{EndOnDrop, Watch};
-use crate::gate::{ProtocolVersion, records};
+use crate::gate::{Keeper, ProtocolVersion, records};
 use crate::git::{ObjectStore, Objects};
-use crate::model::{ObjectId, PushFacts, RefName, RefUpdate, UpdateKind};
+use crate::model::{ObjectId, RefName, RefUpdate, UpdateKind};
 use crate::observe::Stage;
-use crate::policy::{Approval, Decision, Judgement};
+use crate::policy::{Approval, Decision};
 use crate::receive::{self, Quarantine, Received, Reply, Verdict};
 use crate::wire::advertisement;
 use crate::wire::command::{self, CommandError, Request};
@@ -164,14 +164,17 @@ impl Push<'_> {
     ) -> Result<(), (Fault, Vec<RefUpdate>)> {
         let updates = request.updates.clone();
         let judged = self.receive(request, input, watch).and_then(|pushed| self.decide_on(snapshot, pushed, watch));
-        let (snapshot, pushed, facts, judgement) = judged.map_err(|fault| (fault, updates))?;
+        let (snapshot, pushed, judged) = judged.map_err(|fault| (fault, updates))?;
+        let judgement = &judged.judgement;
         match &judgement.decision {
-            Decision::Accept(approval) => self.forward(approval, snapshot, pushed, &facts, &judgement, reply, watch),
+            Decision::Accept(approval) => self.forward(approval, snapshot, pushed, &judged, reply, watch),
             Decision::Hold => {
-                self.answer(Verdict::Held, retry_after(&judgement), &pushed.request.updates, &judgement, reply)
+                self.answer(Verdict::Held, retry_after(judgement), &pushed.request.updates, judgement, reply)
             }
             Decision::Refuse => {
-                self.answer(Verdict::Refused, retry_after(&judgement), &pushed.request.updates, &judgement, reply)
+                // If the client is gone there is nobody to tell.
+                let _ = reply.say(&judged.proposed.errors);
+                self.answer(Verdict::Refused, retry_after(judgement), &pushed.request.updates, judgement, reply)
             }
         }
         Ok(())
@@ -203,21 +206,20 @@ impl Push<'_> {
         mut snapshot: Snapshot<'s>,
         pushed: Pushed,
         watch: &Watch,
-    ) -> Result<(Snapshot<'s>, Pushed, PushFacts, Judgement), Fault> {
+    ) -> Result<(Snapshot<'s>, Pushed, Judged), Fault> {
         watch.stage("judging", self.limits.judge_time_max);
         if snapshot.taken.elapsed() > REFS_AGE_MAX {
             snapshot = self.snapshot()?;
         }
         let new = pushed.quarantine.store()?;
         let updates = &pushed.request.updates;
-        let (facts, judgement, turn) =
+        let mut judged =
             self.judge(updates, &snapshot.refs, (Some(&new), &pushed.base), &pushed.received, &watch.stop)?;
-        let entry =
-            records::decision(self, &pushed.request, &pushed.received, pushed.options.len(), &facts, &judgement);
-        let judged = Instant::now();
+        let Judged { facts, judgement, .. } = &judged;
+        let entry = records::decision(self, &pushed.request, &pushed.received, pushed.options.len(), facts, judgement);
+        let begun = Instant::now();
         self.store.decided(&entry)?;
-        drop(turn);
-        self.metrics.stage(Stage::Record, judged.elapsed());
+        self.metrics.stage(Stage::Record, begun.elapsed());
         self.metrics.decided(entry.decision, self.begun.elapsed());
         judgement.findings.iter().for_each(|finding| self.metrics.finding(&finding.rule));
         tracing::info!(
@@ -228,17 +230,16 @@ impl Push<'_> {
             time_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             "decided"
         );
-        Ok((snapshot, pushed, facts, judgement))
+        drop(judged.turn.take());
+        Ok((snapshot, pushed, judged))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the last stage has all that the others made")]
     fn forward(
         &self,
         approval: &Approval,
         snapshot: Snapshot<'_>,
         pushed: Pushed,
-        facts: &PushFacts,
-        judgement: &Judgement,
+        judged: &Judged,
         reply: &Reply<'_>,
         watch: &Watch,
     ) {
@@ -255,6 +256,7 @@ impl Push<'_> {
         };
         // Push options go on only to the very repository the client meant; another upstream's are not for agents to set.
         let options = if matches!(self.target.base, Base::Own { .. }) { &pushed.options[..] } else { &[] };
+        let _turn = self.keeper.filter(|_| judged.proposed.proposal.is_some()).map(Keeper::turn);
         let mut relay = |text: &[u8]| self.target.relay(reply, text);
         let begun = Instant::now();
         let outcomes = match snapshot.connection.push(approval, source, options, &mut relay) {
@@ -271,10 +273,11 @@ impl Push<'_> {
             // The decision stands without an outcome: it is settled against the upstream at the next start.
             tracing::error!(%error, "the outcome cannot be recorded");
         }
-        self.answer_outcomes(&outcomes, &pushed.request.updates, judgement, reply);
+        self.adopt(&outcomes, &judged.proposed);
+        self.answer_outcomes(&outcomes, &pushed.request.updates, &judged.judgement, reply);
         if outcomes.iter().any(|o| matches!(o.outcome, Outcome::Ok(_))) {
             let kinds: Vec<(RefUpdate, UpdateKind)> =
-                facts.updates.iter().map(|u| (u.update.clone(), u.kind)).collect();
+                judged.facts.updates.iter().map(|u| (u.update.clone(), u.kind)).collect();
             self.target.keep(Some(pushed.quarantine).filter(|_| !has_strays), &kinds);
         }
     }

@@ -88,6 +88,13 @@ impl Target {
         }
     }
 
+    /// What a ref holds upstream now; its objects are then here.
+    pub fn fresh_tip(&self, name: &RefName, limits: &Limits) -> Result<Option<ObjectId>, MirrorError> {
+        let refs = upstream::ls_remote(&self.upstream, limits)?.refs;
+        self.sync(&refs, limits)?;
+        Ok(refs.into_iter().find(|(known, _)| known == name).map(|(_, id)| id))
+    }
+
     /// Tips of which everything they reach counts as accepted: what the settings name, else the default branch and every
     /// branch and tag that no grant lets an agent write. Other refs of an upstream (pull requests, say) are never trusted.
     pub fn trusted(

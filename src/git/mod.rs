@@ -1,5 +1,6 @@
 //! The mirror and its objects. The only place that spawns git (`command`).
 
+mod big_blob;
 pub mod client;
 pub mod command;
 pub mod credential;
@@ -7,7 +8,9 @@ mod delta_cache;
 pub mod local;
 pub mod mirror;
 pub mod objects;
+pub mod scratch;
 pub mod ssh;
+pub mod tree;
 pub mod upload_pack;
 pub mod upstream;
 

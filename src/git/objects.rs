@@ -1,5 +1,6 @@
 //! Reading objects: what the push brought, over what the mirror has.
 
+use crate::git::big_blob;
 use crate::git::delta_cache::DeltaCache;
 use crate::model::ObjectId;
 use gix::objs::{Exists, Find, FindHeader, Kind};
@@ -29,6 +30,7 @@ pub enum ReadError {
 #[derive(Clone)]
 pub struct ObjectStore {
     store: Arc<gix::odb::Store>,
+    dir: Arc<Path>,
     hidden: Arc<HashSet<ObjectId>>,
 }
 
@@ -42,14 +44,14 @@ impl ObjectStore {
         let no_replacements = &mut std::iter::empty();
         let kind = gix::hash::Kind::Sha1;
         let store = gix::odb::Store::at_opts(objects_dir.to_owned(), kind, no_replacements, options);
-        let open = |store| Self { store: Arc::new(store), hidden: Arc::default() };
+        let open = |store| Self { store: Arc::new(store), dir: objects_dir.into(), hidden: Arc::default() };
         store.map(open).map_err(ReadError::Open)
     }
 
     /// The same objects but for these: to whom a push may not tell of them, they are not there.
     #[must_use]
     pub fn without(&self, hidden: HashSet<ObjectId>) -> Self {
-        Self { store: Arc::clone(&self.store), hidden: Arc::new(hidden) }
+        Self { store: Arc::clone(&self.store), dir: Arc::clone(&self.dir), hidden: Arc::new(hidden) }
     }
 
     fn handle(&self) -> Handle {
@@ -61,6 +63,8 @@ impl ObjectStore {
 #[derive(Clone)]
 pub struct Objects {
     new: Option<Handle>,
+    /// Where large blobs are looked for: what is new, or all there is.
+    dir: Arc<Path>,
     base: Handle,
     /// `base` again, for what a fetch or repack brought since: looks at the disk anew whenever it misses. The two
     /// above never do, as nearly every object of a push is missing from one of them.
@@ -78,8 +82,9 @@ impl Objects {
             handle.refresh_never();
             handle
         };
+        let dir = Arc::clone(&new.unwrap_or(base).dir);
         let new = new.map(|store| settled(fresh_handle(store)));
-        Self { new, base: settled(late.clone()), late, hidden: Arc::clone(&base.hidden) }
+        Self { new, dir, base: settled(late.clone()), late, hidden: Arc::clone(&base.hidden) }
     }
 
     fn handles(&self, id: &ObjectId) -> impl Iterator<Item = &Handle> {
@@ -118,8 +123,12 @@ impl Objects {
         Ok(None)
     }
 
-    /// Reads a blob in pieces. A large one that the pack holds as a whole is never in memory at once.
+    /// Reads a blob in pieces. A large one that a pack holds as a whole is never in memory at once; one that is stored
+    /// as a delta is.
     pub fn stream(&self, id: &ObjectId, piece: &mut dyn FnMut(&[u8])) -> Result<(), ReadError> {
+        if !self.hidden.contains(id) && big_blob::stream(&self.dir, id, piece)? {
+            return Ok(());
+        }
         let mut buffer = Vec::new();
         self.read(id, Kind::Blob, &mut buffer)?;
         piece(&buffer);

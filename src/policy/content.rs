@@ -1,16 +1,17 @@
 //! What a rule that looks into files is given: the new content of one changed entry, and what its parents had there.
 //!
 //! Everything is read when a rule first asks for it. Text in UTF-16 is shown as UTF-8, so that no encoding hides a line.
+//! A file larger than `content_bytes_max` is never in memory as a whole, neither as it is now nor as it was.
 
-use crate::model::{Change, CommitFacts, ObjectId};
+use crate::model::{Change, CommitFacts, Entry, ObjectId};
 use crate::policy::pattern::{Subject, Who};
 use crate::policy::pusher::Pusher;
-use crate::secret;
-use bstr::ByteSlice;
+pub use crate::policy::window::{View, Window};
+use crate::policy::window::{Windows, without_end};
+use crate::secret::{self, FingerprintKey};
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
-use std::ops::Range;
 use std::sync::Arc;
 
 /// An object could not be read; the push is then not judged at all.
@@ -22,31 +23,25 @@ pub trait Blobs {
     /// A blob as a whole.
     fn read(&self, id: &ObjectId) -> Result<Arc<Vec<u8>>, Unreadable>;
 
+    /// How long a blob is, without reading it.
+    fn size(&self, id: &ObjectId) -> Result<u64, Unreadable>;
+
     /// A blob from its beginning to its end, in pieces of any length.
     fn stream(&self, id: &ObjectId, piece: &mut dyn FnMut(&[u8])) -> Result<(), Unreadable>;
 
     /// What the secret scanner finds in a blob under a path, the first time or again.
-    fn secrets(&self, id: &ObjectId, path: &[u8], bytes: &[u8]) -> Arc<Vec<secret::Hit>>;
-}
-
-/// A part of a large file, or a file as a whole.
-#[derive(Debug)]
-pub struct Window<'a> {
-    pub bytes: &'a [u8],
-    /// The line that the first byte is in, from 1.
-    pub line: u32,
-    /// What starts in here is to be told; what starts before was seen by the window before, after by the next.
-    pub tell: Range<usize>,
+    fn secrets(&self, id: &ObjectId, path: &[u8], bytes: &[u8]) -> Arc<Vec<secret::Found>>;
 }
 
 /// Is told the number of a line, from 1, and its bytes.
 pub type LookAtLine<'a> = dyn FnMut(u32, &[u8]) -> Result<(), Unreadable> + 'a;
 
-/// Length of the windows a large file is looked at through, and how much two of them share.
-pub const WINDOW_BYTES: usize = 4 * 1024 * 1024;
-pub const OVERLAP_BYTES: usize = 64 * 1024;
 /// Where git looks for a NUL to call a blob binary.
 const BINARY_LOOK_BYTES: usize = 8000;
+/// How much of a large file's beginning and end is kept: every magic number lies within.
+pub const END_BYTES: usize = 128 * 1024;
+/// Old lines remembered; with more of them every line counts as added.
+const KNOWN_LINES_MAX: usize = 2_000_000;
 
 /// The content of one changed entry.
 pub struct Content<'a> {
@@ -55,11 +50,30 @@ pub struct Content<'a> {
     pub path: &'a Subject<'a>,
     pub who: Who<'a>,
     pub pusher: &'a Pusher<'a>,
+    /// For names of secrets that tell nothing about them.
+    pub key: Option<&'a FingerprintKey>,
     blobs: &'a dyn Blobs,
     whole_bytes_max: u64,
     new: OnceCell<Text>,
+    large: OnceCell<LargeEnds>,
     olds: OnceCell<Vec<Option<Text>>>,
     added: OnceCell<Added>,
+}
+
+/// What is kept of a large file.
+#[derive(Default)]
+struct LargeEnds {
+    head: Vec<u8>,
+    tail: Vec<u8>,
+    first_nul: Option<u64>,
+}
+
+/// Beginning and end of a file as it is stored. One of at most `END_BYTES`, or one that is not large, is both.
+#[derive(Debug, Clone, Copy)]
+pub struct Ends<'c> {
+    pub head: &'c [u8],
+    pub tail: &'c [u8],
+    pub first_nul: Option<u64>,
 }
 
 /// A blob, and the same as UTF-8 if it was in another encoding.
@@ -80,12 +94,19 @@ impl Text {
     fn bytes(&self) -> &[u8] {
         self.utf8.as_deref().unwrap_or(&self.raw)
     }
+
+    fn windows(&self, look: &mut dyn FnMut(&Window<'_>)) {
+        look(&Window::whole(self.bytes(), View::Text));
+        if self.utf8.is_some() {
+            look(&Window::whole(&self.raw, View::Stored));
+        }
+    }
 }
 
 /// Which lines of the new content count as added.
 #[derive(Debug)]
 pub enum Added {
-    /// The file is new here, binary or too large to be read as a whole.
+    /// The file is new here, binary, or had too many lines to remember.
     All,
     /// Those that no parent has in its file of this path.
     Except(KnownLines),
@@ -109,20 +130,16 @@ impl Added {
     }
 }
 
-fn without_end(line: &[u8]) -> &[u8] {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    line.strip_suffix(b"\r").unwrap_or(line)
-}
-
 impl<'a> Content<'a> {
     pub fn new(
         blobs: &'a dyn Blobs,
         whole_bytes_max: u64,
         (commit, change, path): (&'a CommitFacts, &'a Change, &'a Subject<'a>),
         (who, pusher): (Who<'a>, &'a Pusher<'a>),
+        key: Option<&'a FingerprintKey>,
     ) -> Self {
-        let (new, olds, added) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Self { commit, change, path, who, pusher, blobs, whole_bytes_max, new, olds, added }
+        let (new, large, olds, added) = Default::default();
+        Self { commit, change, path, who, pusher, key, blobs, whole_bytes_max, new, large, olds, added }
     }
 
     /// Whether the new content is too large to be read as a whole (`content_bytes_max`).
@@ -160,12 +177,42 @@ impl<'a> Content<'a> {
         if let Some(text) = self.text()? {
             return Ok(has_nul(text));
         }
-        let mut start = Vec::new();
-        self.stream(&mut |piece| {
-            let missing = BINARY_LOOK_BYTES.saturating_sub(start.len()).min(piece.len());
-            start.extend_from_slice(piece.get(..missing).unwrap_or_default());
+        let head = self.ends()?.head;
+        Ok(has_nul(&secret::to_utf8(head.get(..2 * BINARY_LOOK_BYTES).unwrap_or(head))))
+    }
+
+    /// Whether the new content is well-formed UTF-16, and nothing that only starts with its mark.
+    pub fn is_utf16(&self) -> Result<bool, Unreadable> {
+        if let Some(text) = self.new_text()? {
+            return Ok(text.utf8.as_deref().is_some_and(is_clean));
+        }
+        let (mut is_decoded, mut is_text) = (false, true);
+        self.windows(&mut |window| match window.view {
+            View::Text => is_text = is_text && is_clean(window.bytes),
+            View::Stored => is_decoded = true,
         })?;
-        Ok(has_nul(&secret::to_utf8(&start)))
+        Ok(is_decoded && is_text)
+    }
+
+    /// Beginning and end of the new content as it is stored.
+    pub fn ends(&self) -> Result<Ends<'_>, Unreadable> {
+        if let Some(raw) = self.raw()? {
+            let first_nul = memchr::memchr(0, raw).map(|at| at as u64);
+            return Ok(Ends { head: raw, tail: raw, first_nul });
+        }
+        if self.large.get().is_none() {
+            let mut ends = LargeEnds::default();
+            let mut length = 0;
+            self.stream(&mut |piece| {
+                ends.take(piece, length);
+                length += piece.len() as u64;
+            })?;
+            ends.tail.drain(..ends.tail.len().saturating_sub(END_BYTES));
+            // Nobody else can have set it meanwhile.
+            let _ = self.large.set(ends);
+        }
+        let LargeEnds { head, tail, first_nul } = self.large.get_or_init(LargeEnds::default);
+        Ok(Ends { head, tail, first_nul: *first_nul })
     }
 
     /// What the first parent has at this path, as UTF-8: `None` if it has no file there, or a large one.
@@ -180,10 +227,11 @@ impl<'a> Content<'a> {
         }
         let mut olds = Vec::with_capacity(self.change.old.len());
         for old in &self.change.old {
-            olds.push(match old.filter(|old| old.is_blob() || old.is_symlink()) {
-                // An old file may be of any size: it was there before there was a limit.
-                Some(old) => Some(Text::new(self.blobs.read(&old.id)?)),
-                None => None,
+            olds.push(match file(*old) {
+                Some(old) if self.blobs.size(&old.id)? <= self.whole_bytes_max => {
+                    Some(Text::new(self.blobs.read(&old.id)?))
+                }
+                Some(_) | None => None,
             });
         }
         Ok(self.olds.get_or_init(|| olds))
@@ -194,43 +242,61 @@ impl<'a> Content<'a> {
         if let Some(added) = self.added.get() {
             return Ok(added);
         }
-        let is_whole = self.change.is_addition() || self.is_large() || self.is_binary()?;
-        let added = if is_whole { Added::All } else { Added::Except(self.known_lines()?) };
-        Ok(self.added.get_or_init(|| added))
+        let is_whole = self.change.is_addition() || self.is_binary()?;
+        let known = if is_whole { None } else { self.known_lines()? };
+        Ok(self.added.get_or_init(|| known.map_or(Added::All, Added::Except)))
     }
 
-    fn known_lines(&self) -> Result<KnownLines, Unreadable> {
-        let keys = RandomState::new();
-        let texts = self.old_texts()?.iter().flatten();
-        let lines = texts.flat_map(|text| text.bytes().lines_with_terminator());
-        let hashes = lines.map(|line| keys.hash_one(without_end(line))).collect();
-        Ok(KnownLines { keys, hashes })
-    }
-
-    /// The whole new content in one window, or a large one in several.
-    pub fn windows(&self, look: &mut dyn FnMut(&Window<'_>)) -> Result<(), Unreadable> {
-        if let Some(bytes) = self.text()? {
-            look(&Window { bytes, line: 1, tell: 0..bytes.len().saturating_add(1) });
-            return Ok(());
+    /// The lines of all parents; `None` if they are too many.
+    fn known_lines(&self) -> Result<Option<KnownLines>, Unreadable> {
+        let mut known = KnownLines { keys: RandomState::new(), hashes: HashSet::new() };
+        let mut remember = |window: &Window<'_>| {
+            for (_, line) in window.lines() {
+                if known.hashes.len() <= KNOWN_LINES_MAX {
+                    known.hashes.insert(known.keys.hash_one(line));
+                }
+            }
+        };
+        for (old, text) in self.change.old.iter().zip(self.old_texts()?) {
+            match (text, file(*old)) {
+                (Some(text), _) => text.windows(&mut remember),
+                (None, Some(old)) => self.large_windows(&old.id, &mut remember)?,
+                (None, None) => {}
+            }
         }
-        let mut sliding = Sliding { buffer: Vec::new(), line: 1, tell_from: 0 };
-        self.stream(&mut |piece| sliding.take(piece, look))?;
-        sliding.end(look);
+        Ok(Some(known).filter(|known| known.hashes.len() <= KNOWN_LINES_MAX))
+    }
+
+    /// The whole new content in one window, or a large one in several. UTF-16 comes once more as it is stored.
+    pub fn windows(&self, look: &mut dyn FnMut(&Window<'_>)) -> Result<(), Unreadable> {
+        match (self.new_text()?, self.change.new) {
+            (Some(text), _) => text.windows(look),
+            (None, Some(entry)) => self.large_windows(&entry.id, look)?,
+            (None, None) => {}
+        }
         Ok(())
     }
 
-    /// Calls `look` with the number and the bytes of each line, without its end. A line that is longer than what two
-    /// windows share comes in parts, if the file is large.
+    fn large_windows(&self, id: &ObjectId, look: &mut dyn FnMut(&Window<'_>)) -> Result<(), Unreadable> {
+        let mut windows = Windows::new(View::Text, look);
+        self.blobs.stream(id, &mut |piece| windows.take(piece))?;
+        if windows.end() {
+            let mut windows = Windows::new(View::Stored, look);
+            self.blobs.stream(id, &mut |piece| windows.take(piece))?;
+            windows.end();
+        }
+        Ok(())
+    }
+
+    /// Calls `look` with the number and the bytes of each line, without its end. Lines end with LF or CR LF. A line
+    /// that is longer than what two windows share comes in parts, if the file is large.
     pub fn lines(&self, look: &mut LookAtLine<'_>) -> Result<(), Unreadable> {
         let mut outcome = Ok(());
         self.windows(&mut |window| {
-            let mut start = 0;
-            for (number, line) in (window.line..).zip(window.bytes.lines_with_terminator()) {
-                // One that began in an earlier window was told by that one.
-                if outcome.is_ok() && window.tell.contains(&start) {
-                    outcome = look(number, without_end(line));
+            for (number, line) in window.lines() {
+                if outcome.is_ok() {
+                    outcome = look(number, line);
                 }
-                start += line.len();
             }
         })?;
         outcome
@@ -253,7 +319,7 @@ impl<'a> Content<'a> {
     }
 
     /// What the secret scanner finds in the new content as a whole; `None` if it is large.
-    pub fn secrets(&self) -> Result<Option<Arc<Vec<secret::Hit>>>, Unreadable> {
+    pub fn secrets(&self) -> Result<Option<Arc<Vec<secret::Found>>>, Unreadable> {
         let (Some(entry), Some(raw)) = (self.change.new, self.raw()?) else { return Ok(None) };
         Ok(Some(self.blobs.secrets(&entry.id, &self.change.path, raw)))
     }
@@ -266,40 +332,137 @@ impl<'a> Content<'a> {
     }
 }
 
+/// The entry, if it has a content of its own.
+fn file(entry: Option<Entry>) -> Option<Entry> {
+    entry.filter(|entry| entry.is_blob() || entry.is_symlink())
+}
+
+impl LargeEnds {
+    /// Takes in a piece that comes after `before` bytes.
+    fn take(&mut self, piece: &[u8], before: u64) {
+        let missing = END_BYTES.saturating_sub(self.head.len()).min(piece.len());
+        self.head.extend_from_slice(piece.get(..missing).unwrap_or_default());
+        if self.first_nul.is_none() {
+            self.first_nul = memchr::memchr(0, piece).map(|at| before + at as u64);
+        }
+        self.tail.extend_from_slice(piece.get(piece.len().saturating_sub(END_BYTES)..).unwrap_or_default());
+        if self.tail.len() > 2 * END_BYTES {
+            self.tail.drain(..self.tail.len() - END_BYTES);
+        }
+    }
+}
+
+/// Whether decoded text has nothing but text. The borders of windows may cut characters in two.
+fn is_clean(text: &[u8]) -> bool {
+    let is_text = |c: char| c != '\u{FFFD}' && (!c.is_control() || matches!(c, '\t' | '\n' | '\r' | '\u{C}'));
+    text.utf8_chunks().all(|chunk| chunk.valid().chars().all(is_text))
+}
+
 fn has_nul(bytes: &[u8]) -> bool {
     bytes.iter().take(BINARY_LOOK_BYTES).any(|byte| *byte == 0)
 }
 
-/// Makes windows of a stream.
-struct Sliding {
-    buffer: Vec<u8>,
-    line: u32,
-    tell_from: usize,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+    use crate::policy::testing::*;
 
-impl Sliding {
-    fn take(&mut self, mut piece: &[u8], look: &mut dyn FnMut(&Window<'_>)) {
-        while !piece.is_empty() {
-            let room = WINDOW_BYTES.saturating_sub(self.buffer.len()).min(piece.len());
-            let (now, later) = piece.split_at(room);
-            self.buffer.extend_from_slice(now);
-            piece = later;
-            if self.buffer.len() < WINDOW_BYTES {
-                continue;
-            }
-            // The second half of what two windows share is for the next one to tell.
-            let tell_to = self.buffer.len() - OVERLAP_BYTES / 2;
-            look(&Window { bytes: &self.buffer, line: self.line, tell: self.tell_from..tell_to });
-            let cut = self.buffer.len() - OVERLAP_BYTES;
-            let lines = self.buffer.get(..cut).map_or(0, |gone| memchr::memchr_iter(b'\n', gone).count());
-            self.line = self.line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
-            self.buffer.drain(..cut);
-            self.tell_from = tell_to - cut;
+    const MAX: u64 = 1000;
+
+    /// Calls `look` with the content of a file that is `new` now and was `olds` in the parents.
+    fn with_content<T>(olds: &[&[u8]], new: &[u8], look: impl FnOnce(&Content<'_>) -> T) -> T {
+        let mut memory = Memory::default();
+        let mut file = |bytes: &[u8]| Some(Entry { mode: FILE, id: memory.add(bytes) });
+        let old = olds.iter().map(|bytes| file(bytes)).collect();
+        let change = Change { old, new: file(new), size: Some(new.len() as u64), ..change("a") };
+        let policy: Policy = policy(OPEN);
+        let principal = principal(&policy, "claude-1");
+        let pusher = Pusher::new(&principal, &policy.people);
+        let (commit, path) = (commit(9, vec![]), Subject::name(b"a"));
+        look(&Content::new(&memory, MAX, (&commit, &change, &path), (Who::Anyone, &pusher), None))
+    }
+
+    fn added(olds: &[&[u8]], new: &[u8]) -> Vec<(u32, String)> {
+        with_content(olds, new, |content| {
+            let mut found = Vec::new();
+            let look = &mut |at, line: &[u8]| found.push((at, String::from_utf8_lossy(line).into_owned()));
+            content.added_lines(look).expect("readable");
+            found
+        })
+    }
+
+    fn utf16(text: &str) -> Vec<u8> {
+        [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
+    }
+
+    #[test]
+    fn added_is_what_no_parent_has() {
+        let table: [(&[&[u8]], &[u8], &[(u32, &str)]); 9] = [
+            (&[], b"a\nb", &[(1, "a"), (2, "b")]),
+            (&[b"a\nb\n"], b"a\nx\nb", &[(2, "x")]),
+            (&[b"a\r\nb\r\n"], b"a\nb\n", &[]),
+            (&[b"a\nb\n"], b"a\rb\n", &[(1, "a\rb")]),
+            (&[b"b\na\n"], b"a\nb\n", &[]),
+            (&[b"a\n", b"b\n"], b"a\nb\nc\n", &[(3, "c")]),
+            (&[b"a\n"], b"a\0\n", &[(1, "a\0")]),
+            (&[b"a\n"], b"a \n", &[(1, "a ")]),
+            (&[b"a"], b"", &[]),
+        ];
+        for (olds, new, expected) in table {
+            let found = added(olds, new);
+            assert!(found.iter().map(|(at, line)| (*at, line.as_str())).eq(expected.iter().copied()), "{found:?}");
         }
     }
 
-    fn end(&self, look: &mut dyn FnMut(&Window<'_>)) {
-        let end = self.buffer.len().saturating_add(1);
-        look(&Window { bytes: &self.buffer, line: self.line, tell: self.tell_from..end });
+    #[test]
+    fn old_lines_are_known_in_another_encoding_and_in_large_files() {
+        let old: String = (0..500).map(|at| format!("line {at}\n")).collect();
+        assert!(old.len() as u64 > MAX, "it is large");
+        let new = old.replace("line 77\n", "other\n");
+        assert_eq!(added(&[old.as_bytes()], new.as_bytes()), [(78, "other".to_owned())]);
+        assert_eq!(added(&[old.as_bytes()], b"line 3\nmore\n"), [(2, "more".to_owned())]);
+        assert_eq!(added(&[b"line 3\n"], b"line 3\nmore\n"), [(2, "more".to_owned())]);
+        assert_eq!(added(&[&utf16(&old)], new.as_bytes()), [(78, "other".to_owned())]);
+        let texts: Vec<_> = added(&[old.as_bytes()], &utf16("line 3\nmore\n"));
+        assert!(texts.contains(&(2, "more".to_owned())) && !texts.contains(&(1, "line 3".to_owned())));
+        assert_eq!(added(&[&utf16(&old)], &utf16(&old)), []);
+    }
+
+    #[test]
+    fn what_follows_a_false_byte_order_mark_is_seen() {
+        for length in [1, 2000] {
+            let text = format!("\nrun this\n{}", "x\n".repeat(length));
+            let new = [&[0xff, 0xfe], text.as_bytes()].concat();
+            assert!(added(&[], &new).contains(&(2, "run this".to_owned())), "{length}");
+        }
+    }
+
+    #[test]
+    fn the_ends_of_a_file_whatever_its_size() {
+        for length in [1000, 200_000, 500_001] {
+            let mut bytes: Vec<u8> = (0..length).map(|at: usize| (at % 251) as u8 | 1).collect();
+            bytes[999] = 0;
+            with_content(&[], &bytes, |content| {
+                let ends = content.ends().expect("readable");
+                assert!(bytes.starts_with(ends.head) && bytes.ends_with(ends.tail));
+                let least = bytes.len().min(END_BYTES);
+                assert!(ends.head.len() >= least && ends.tail.len() >= least);
+                assert_eq!(ends.first_nul, Some(999));
+                assert!(content.is_binary().expect("readable"));
+                assert_eq!(content.text().expect("readable").is_none(), length > 1000);
+            });
+        }
+    }
+
+    #[test]
+    fn utf_16_is_not_binary_and_a_nul_after_the_start_neither() {
+        let late = [b"a".repeat(8000), b"\0".to_vec()].concat();
+        let early = [b"a".repeat(7999), b"\0".to_vec()].concat();
+        for (bytes, binary) in
+            [(utf16("text\n"), false), (utf16(&"text\n".repeat(500)), false), (late, false), (early, true)]
+        {
+            assert_eq!(with_content(&[], &bytes, |content| content.is_binary().expect("readable")), binary);
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::policy::pusher::Pusher;
 use crate::policy::rules::Rule;
 use crate::policy::spotted::Spotted;
 use crate::policy::{Policy, Principal};
+use crate::secret::FingerprintKey;
 
 /// What looks inside, for one push of one principal.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub struct Examiner<'a> {
     rules: Vec<(usize, &'a Rule)>,
     pusher: Pusher<'a>,
     content_bytes_max: u64,
+    key: Option<&'a FingerprintKey>,
 }
 
 impl<'a> Examiner<'a> {
@@ -27,13 +29,14 @@ impl<'a> Examiner<'a> {
         repo: &RepoName,
         updates: &[RefUpdate],
         content_bytes_max: u64,
+        key: Option<&'a FingerprintKey>,
     ) -> Self {
         let who = Who::Named(principal.name.as_str());
         let index = policy.people.index(principal.name.as_str());
         let looks = |rule: &Rule| rule.check.looks_into_files() || rule.check.looks_into_objects();
         let applies = |rule: &Rule| updates.iter().any(|update| rule.applies(index, repo, &update.name, who));
         let rules = policy.rules.iter().enumerate().filter(|(_, rule)| looks(rule) && applies(rule)).collect();
-        Self { rules, pusher: Pusher::new(principal, &policy.people), content_bytes_max }
+        Self { rules, pusher: Pusher::new(principal, &policy.people), content_bytes_max, key }
     }
 
     #[must_use]
@@ -64,10 +67,11 @@ impl<'a> Examiner<'a> {
         let is_link = change.old.iter().flatten().chain(&change.new).any(|e| e.is_symlink() || e.is_gitlink());
         let path = Subject::new(&change.path, if is_link { Place::Link } else { Place::Plain });
         let who = Who::Named(self.pusher.principal.name.as_str());
-        let content = Content::new(blobs, self.content_bytes_max, (commit, change, &path), (who, &self.pusher));
+        let content =
+            Content::new(blobs, self.content_bytes_max, (commit, change, &path), (who, &self.pusher), self.key);
         for (index, rule) in self.rules.iter().filter(|(_, rule)| rule.check.looks_into_files()) {
             if rule.check.wants(change, &path, who) {
-                rule.check.content(&content, &mut Spotted::new(*index, &mut sightings))?;
+                rule.check.content(&content, &mut Spotted::new(*index, rule.then, &mut sightings))?;
             }
         }
         Ok(sightings)
@@ -78,8 +82,8 @@ impl<'a> Examiner<'a> {
     pub fn commit(&self, facts: &CommitFacts, raw: &[u8]) -> Vec<Sighting> {
         let mut sightings = Vec::new();
         for (index, rule) in &self.rules {
-            let text = CommitText { facts, raw };
-            rule.check.commit_object(&text, &self.pusher, &mut Spotted::new(*index, &mut sightings));
+            let text = CommitText { facts, raw, key: self.key };
+            rule.check.commit_object(&text, &self.pusher, &mut Spotted::new(*index, rule.then, &mut sightings));
         }
         sightings
     }
@@ -89,8 +93,8 @@ impl<'a> Examiner<'a> {
     pub fn tag(&self, facts: &TagFacts) -> Vec<Sighting> {
         let mut sightings = Vec::new();
         for (index, rule) in &self.rules {
-            let text = TagText { facts, raw: &facts.raw };
-            rule.check.tag_object(&text, &self.pusher, &mut Spotted::new(*index, &mut sightings));
+            let text = TagText { facts, raw: &facts.raw, key: self.key };
+            rule.check.tag_object(&text, &self.pusher, &mut Spotted::new(*index, rule.then, &mut sightings));
         }
         sightings
     }

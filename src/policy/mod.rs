@@ -3,6 +3,7 @@
 mod content;
 mod document;
 mod examiner;
+mod examples;
 mod findings;
 mod fold;
 mod glob;
@@ -22,6 +23,7 @@ mod spotted;
 mod symlink;
 #[cfg(test)]
 mod testing;
+mod window;
 
 use crate::model::{
     Finding, Needs, PrincipalKind, PrincipalName, PushFacts, RefName, RefUpdate, RepoName, UpdateKind, Usage,

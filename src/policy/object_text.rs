@@ -1,6 +1,7 @@
 //! Commit and tag objects as rules on authors, messages and signatures see them: raw, and cut at the places git cuts.
 
 use crate::model::{CommitFacts, TagFacts};
+use crate::secret::FingerprintKey;
 use bstr::ByteSlice;
 
 /// One commit object.
@@ -8,6 +9,8 @@ use bstr::ByteSlice;
 pub struct CommitText<'a> {
     pub facts: &'a CommitFacts,
     pub raw: &'a [u8],
+    /// For names of secrets that tell nothing about them.
+    pub key: Option<&'a FingerprintKey>,
 }
 
 /// One tag object.
@@ -15,6 +18,8 @@ pub struct CommitText<'a> {
 pub struct TagText<'a> {
     pub facts: &'a TagFacts,
     pub raw: &'a [u8],
+    /// For names of secrets that tell nothing about them.
+    pub key: Option<&'a FingerprintKey>,
 }
 
 impl<'a> CommitText<'a> {

@@ -112,6 +112,17 @@ impl People {
         members.iter().filter_map(|index| self.list.get(*index))
     }
 
+    /// Whether any key or certificate proves this principal.
+    #[must_use]
+    pub fn can_log_in(&self, principal: &Principal) -> bool {
+        let index = self.index(principal.name.as_str());
+        self.by_key.values().chain(self.by_certificate.values()).any(|known| Some(*known) == index)
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = &Principal> {
+        self.list.iter().map(|person| &person.principal)
+    }
+
     #[must_use]
     pub fn index(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()

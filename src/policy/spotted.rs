@@ -9,6 +9,7 @@ const SIGHTINGS_MAX: usize = 20;
 #[derive(Debug)]
 pub struct Spotted<'a> {
     rule: usize,
+    then: Effect,
     sightings: &'a mut Vec<Sighting>,
     kept: usize,
     more: usize,
@@ -16,8 +17,9 @@ pub struct Spotted<'a> {
 }
 
 impl<'a> Spotted<'a> {
-    pub fn new(rule: usize, sightings: &'a mut Vec<Sighting>) -> Self {
-        Self { rule, sightings, kept: 0, more: 0, strongest: None }
+    /// For the rule at this place, with its own effect.
+    pub fn new(rule: usize, then: Effect, sightings: &'a mut Vec<Sighting>) -> Self {
+        Self { rule, then, sightings, kept: 0, more: 0, strongest: None }
     }
 
     /// The rule speaks, with its own effect.
@@ -30,6 +32,11 @@ impl<'a> Spotted<'a> {
         self.push(Sighting { rule: self.rule, effect: Some(effect), line, message: message.into(), fix });
     }
 
+    /// The rule speaks, with this effect or its own, whichever is weaker.
+    pub fn add_at_most(&mut self, effect: Effect, line: Option<u32>, message: impl Into<String>, fix: Fix) {
+        self.add_as(effect.min(self.then), line, message, fix);
+    }
+
     /// The rule could not do its work here: that refuses, whatever its effect.
     pub fn unable(&mut self, message: impl Into<String>) {
         self.add_as(Effect::Refuse, None, message, Fix::Ask);
@@ -37,12 +44,12 @@ impl<'a> Spotted<'a> {
 
     fn push(&mut self, sighting: Sighting) {
         // A stronger one is never dropped for weaker ones that came first.
-        let is_stronger = sighting.effect > self.strongest && sighting.effect.is_some();
-        if self.kept >= SIGHTINGS_MAX && !is_stronger {
+        let effect = Some(sighting.effect.unwrap_or(self.then));
+        if self.kept >= SIGHTINGS_MAX && effect <= self.strongest {
             self.more += 1;
             return;
         }
-        self.strongest = self.strongest.max(sighting.effect);
+        self.strongest = self.strongest.max(effect);
         self.kept += 1;
         self.sightings.push(sighting);
     }
@@ -53,5 +60,30 @@ impl Drop for Spotted<'_> {
         if let (1.., Some(last)) = (self.more, self.sightings.last_mut()) {
             last.message.push_str(&format!(" (and {} more here)", self.more));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stronger_one_is_kept_however_many_came_before() {
+        let mut sightings = Vec::new();
+        let mut spotted = Spotted::new(3, Effect::Hold, &mut sightings);
+        for line in 0..100 {
+            spotted.add_at_most(Effect::Warn, Some(line), "weak", Fix::Undo);
+        }
+        spotted.add(Some(100), "own", Fix::Undo);
+        spotted.add(Some(101), "own", Fix::Undo);
+        spotted.unable("unable");
+        drop(spotted);
+        let effects: Vec<_> = sightings.iter().map(|s| s.effect).collect();
+        assert_eq!(effects[..20], [Some(Effect::Warn); 20]);
+        assert_eq!(effects[20..], [None, Some(Effect::Refuse)]);
+        assert_eq!(sightings[21].message, "unable (and 81 more here)");
+        let mut sightings = Vec::new();
+        Spotted::new(3, Effect::Warn, &mut sightings).add_at_most(Effect::Refuse, None, "x", Fix::Undo);
+        assert_eq!(sightings[0].effect, Some(Effect::Warn), "no louder than the rule itself");
     }
 }

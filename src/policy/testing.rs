@@ -129,6 +129,11 @@ pub fn with_rule(keys: &str) -> String {
     format!("{OPEN}\n[rule.r]\nthen = \"refuse\"\n{keys}\n")
 }
 
+/// What is said of a rule `r` that is not right.
+pub fn problems(keys: &str) -> String {
+    Policy::parse("policy.toml", &with_rule(keys)).expect_err("a problem").to_string()
+}
+
 /// Judges one change by one rule: whether the rule speaks, beside what is said of the name without any rule.
 pub fn speaks(keys: &str, change: Change) -> bool {
     let without = verdict(OPEN, &one(vec![change.clone()]));
@@ -161,14 +166,19 @@ impl Blobs for Memory {
         self.0.get(id).cloned().ok_or_else(|| Unreadable(format!("no blob {id}").into()))
     }
 
+    fn size(&self, id: &ObjectId) -> Result<u64, Unreadable> {
+        Ok(self.read(id)?.len() as u64)
+    }
+
     fn stream(&self, id: &ObjectId, piece: &mut dyn FnMut(&[u8])) -> Result<(), Unreadable> {
         // Odd pieces, so that nothing depends on where they are cut.
         self.read(id)?.chunks(100_003).for_each(piece);
         Ok(())
     }
 
-    fn secrets(&self, _id: &ObjectId, path: &[u8], bytes: &[u8]) -> std::sync::Arc<Vec<crate::secret::Hit>> {
-        std::sync::Arc::new(crate::secret::scan(path, bytes))
+    fn secrets(&self, _id: &ObjectId, path: &[u8], bytes: &[u8]) -> std::sync::Arc<Vec<crate::secret::Found>> {
+        let seal = |hit| crate::secret::Found::new(hit, Some(&KEY));
+        std::sync::Arc::new(crate::secret::scanner().scan(Some(path), bytes).into_iter().map(seal).collect())
     }
 }
 
@@ -208,7 +218,7 @@ fn examined(text: &str, mut facts: PushFacts, memory: &Memory, raw: &[u8]) -> Ju
     let policy = policy(text);
     let principal = principal(&policy, "claude-1");
     let updates: Vec<RefUpdate> = facts.updates.iter().map(|u| u.update.clone()).collect();
-    let examiner = Examiner::new(&policy, &principal, &repo(), &updates, CONTENT_BYTES_MAX);
+    let examiner = Examiner::new(&policy, &principal, &repo(), &updates, CONTENT_BYTES_MAX, Some(&KEY));
     for at in 0..facts.commits.len() {
         let commit = facts.commits[at].clone();
         for (index, change) in commit.changes.iter().enumerate() {
@@ -233,6 +243,8 @@ fn examined(text: &str, mut facts: PushFacts, memory: &Memory, raw: &[u8]) -> Ju
     };
     policy.judge(&case)
 }
+
+static KEY: crate::secret::FingerprintKey = crate::secret::FingerprintKey::new([7; 32]);
 
 /// The limit in these tests: small, so that a large file is no burden.
 pub const CONTENT_BYTES_MAX: u64 = 6 * 1024 * 1024;

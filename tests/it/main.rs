@@ -2,6 +2,7 @@
 
 mod attack;
 mod cases;
+mod check;
 mod crash;
 mod cves;
 mod drop_in;
@@ -10,6 +11,7 @@ mod fixes;
 mod limits;
 mod messages;
 mod operate;
+mod policy_push;
 mod push;
 mod raw;
 #[path = "../support/mod.rs"]

@@ -5,7 +5,8 @@ mod known_hosts;
 mod probe;
 
 use super::{DONE, DoctorArgs, load, negative, print};
-use crate::config::{Config, LogFormat, Token, Upstream};
+use crate::config::{Config, LogFormat, PolicySource, Token, Upstream};
+use crate::gate::Kept;
 use crate::model::Limits;
 use crate::observe;
 use crate::policy::Policy;
@@ -80,7 +81,7 @@ pub fn run(path: &Path, args: &DoctorArgs) -> ExitCode {
 }
 
 fn examine(config: &Config) -> Vec<Check> {
-    let mut checks = vec![policy(&config.policy), git()];
+    let mut checks = vec![policy(config), git()];
     let needs_ssh = config.repos.values().any(|repo| matches!(repo.upstream, Upstream::Ssh { .. }));
     if needs_ssh {
         checks.push(files::program("ssh", "ssh", "install the OpenSSH client"));
@@ -100,11 +101,17 @@ fn examine(config: &Config) -> Vec<Check> {
     checks
 }
 
-fn policy(path: &Path) -> Check {
+fn policy(config: &Config) -> Check {
     let what = "policy";
+    let (path, fix) = match &config.policy {
+        PolicySource::File(path) => (path.clone(), "set `policy` to the admin's file"),
+        PolicySource::Pushed(_) => {
+            (Kept::below(&config.data).in_force(), "start the gate once, or run refgate policy recover --file FILE")
+        }
+    };
     let shown = path.display().to_string();
-    match std::fs::read_to_string(path) {
-        Err(error) => Check::fail(what, format!("cannot read {shown}: {error}"), "set `policy` to the admin's file"),
+    match std::fs::read_to_string(&path) {
+        Err(error) => Check::fail(what, format!("cannot read {shown}: {error}"), fix),
         Ok(text) => match Policy::parse(&shown, &text) {
             Ok(_) => Check::ok(what, format!("{shown} compiles")),
             Err(problems) => {

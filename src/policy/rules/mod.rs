@@ -4,15 +4,21 @@
 
 pub mod always;
 pub mod amount;
+pub mod binary;
 pub mod conflict_marker;
 pub mod entry_name;
 pub mod entry_type;
 pub mod identity;
+pub mod invisible_text;
+pub mod lfs;
+pub mod merge;
 pub mod message;
 pub mod path;
 pub mod ref_name;
+pub mod secret;
 pub mod signature;
 pub mod size;
+pub mod text;
 
 use crate::model::{Change, CommitFacts, Effect, Needs, PushFacts, RefName, RepoName, UpdateFacts, is_invisible};
 use crate::policy::content::{Content, Unreadable};
@@ -111,6 +117,12 @@ pub const KINDS: &[RuleKind] = &[
     RuleKind { name: "identity", doc: identity::DOC, read: identity::read },
     RuleKind { name: "message", doc: message::DOC, read: message::read },
     RuleKind { name: "signature", doc: signature::DOC, read: signature::read },
+    RuleKind { name: "text", doc: text::DOC, read: text::read },
+    RuleKind { name: "binary", doc: binary::DOC, read: binary::read },
+    RuleKind { name: "invisible-text", doc: invisible_text::DOC, read: invisible_text::read },
+    RuleKind { name: "lfs", doc: lfs::DOC, read: lfs::read },
+    RuleKind { name: "merge", doc: merge::DOC, read: merge::read },
+    RuleKind { name: "secret", doc: secret::DOC, read: secret::read },
 ];
 
 /// One `[rule.ID]`.
@@ -130,7 +142,7 @@ pub struct Rule {
     pub span: Span,
 }
 
-const EFFECTS: [(&str, Effect); 3] = [("warn", Effect::Warn), ("hold", Effect::Hold), ("refuse", Effect::Refuse)];
+pub const EFFECTS: [(&str, Effect); 3] = [("warn", Effect::Warn), ("hold", Effect::Hold), ("refuse", Effect::Refuse)];
 
 /// Longest own text of an admin, so that a message stays a line.
 const TEXT_LENGTH_MAX: usize = 300;

@@ -1,0 +1,221 @@
+//! Which policy is in force, where it comes from, and what stays when a new one is bad.
+//!
+//! A policy in a repository is taken from the upstream at the start, and from each accepted push at once. Below the data
+//! directory are kept: the last one that worked, the one before it, and one an operator put in force by hand, which
+//! counts until the next accepted push of a policy.
+
+use crate::config::{PolicySource, PushedPolicy};
+use crate::gate::Target;
+use crate::git::local::LocalError;
+use crate::git::{MirrorError, Objects, ReadError, tree};
+use crate::model::{Limits, ObjectId};
+use crate::policy::Policy;
+use crate::strict::Problems;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+/// Bytes of a policy.
+const POLICY_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// There is no policy to go by.
+#[derive(Debug, thiserror::Error)]
+pub enum KeeperError {
+    #[error("cannot read the policy {}: {error}", path.display())]
+    Read { path: PathBuf, error: io::Error },
+    #[error("cannot keep the policy in {}: {error}", path.display())]
+    Write { path: PathBuf, error: io::Error },
+    #[error("{0}")]
+    Invalid(Problems),
+    #[error("the upstream of the policy cannot be asked: {0}")]
+    Mirror(#[from] MirrorError),
+    #[error(transparent)]
+    Object(#[from] ReadError),
+    #[error(transparent)]
+    Local(#[from] LocalError),
+    #[error("{0} has no {1}")]
+    Missing(String, String),
+    #[error(
+        "there is no policy yet: {0}\nput a first one in force with `refgate policy recover --file policy.toml`, then push \
+         it to the repository"
+    )]
+    First(Box<KeeperError>),
+}
+
+/// The policy in force.
+pub struct Keeper {
+    source: PolicySource,
+    dir: PathBuf,
+    current: RwLock<Arc<Policy>>,
+    /// Held from forwarding a policy until it is in force: the last one that the upstream took is the one that stays.
+    turn: Mutex<()>,
+}
+
+/// The policies kept below the data directory.
+pub struct Kept {
+    pub last: PathBuf,
+    pub previous: PathBuf,
+    pub by_hand: PathBuf,
+}
+
+impl Kept {
+    #[must_use]
+    pub fn below(data: &Path) -> Self {
+        let dir = data.join("policy");
+        Self { last: dir.join("last.toml"), previous: dir.join("previous.toml"), by_hand: dir.join("by-hand.toml") }
+    }
+
+    /// The one that would be in force if the upstream had nothing newer.
+    #[must_use]
+    pub fn in_force(self) -> PathBuf {
+        if self.by_hand.exists() { self.by_hand } else { self.last }
+    }
+}
+
+/// Compiles a file.
+pub fn read(path: &Path) -> Result<Policy, KeeperError> {
+    let text = read_text(path)?;
+    Policy::parse(&path.display().to_string(), &text).map_err(KeeperError::Invalid)
+}
+
+fn read_text(path: &Path) -> Result<String, KeeperError> {
+    fs::read_to_string(path).map_err(|error| KeeperError::Read { path: path.to_owned(), error })
+}
+
+impl Keeper {
+    /// Finds the policy to start with. `target` gives the repository of a policy that is in one.
+    pub fn open<'t>(
+        source: &PolicySource,
+        data: &Path,
+        target: impl Fn(&PushedPolicy) -> Option<&'t Target>,
+        limits: &Limits,
+    ) -> Result<Self, KeeperError> {
+        let policy = match source {
+            PolicySource::File(path) => read(path)?,
+            PolicySource::Pushed(pushed) => first(pushed, &Kept::below(data), target(pushed), limits)?,
+        };
+        Ok(Self {
+            source: source.clone(),
+            dir: data.to_owned(),
+            current: RwLock::new(Arc::new(policy)),
+            turn: Mutex::new(()),
+        })
+    }
+
+    #[must_use]
+    pub fn current(&self) -> Arc<Policy> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits for other pushes of a policy to be in force.
+    pub fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Swaps the policy as a whole, and gives the old one back.
+    pub fn replace(&self, policy: Arc<Policy>) -> Arc<Policy> {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *current, policy)
+    }
+
+    #[must_use]
+    pub fn pushed(&self) -> Option<&PushedPolicy> {
+        match &self.source {
+            PolicySource::Pushed(pushed) => Some(pushed),
+            PolicySource::File(_) => None,
+        }
+    }
+
+    /// The file whose change is a new policy: the admin's own, or the one an operator put in force by hand.
+    #[must_use]
+    pub fn watched(&self) -> PathBuf {
+        match &self.source {
+            PolicySource::File(path) => path.clone(),
+            PolicySource::Pushed(_) => Kept::below(&self.dir).by_hand,
+        }
+    }
+
+    /// Keeps a policy that was pushed, in the place of one that was put in force by hand.
+    pub fn keep(&self, text: &str) -> Result<(), KeeperError> {
+        let kept = Kept::below(&self.dir);
+        let is_new = fs::read_to_string(&kept.last).map_or(true, |last| last != text);
+        if is_new {
+            write_last(&kept, text)?;
+        }
+        match fs::remove_file(&kept.by_hand) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(KeeperError::Write { path: kept.by_hand, error })
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+}
+
+/// The policy at the tip of its ref in the objects given.
+pub fn text_at(objects: &Objects, commit: &ObjectId, pushed: &PushedPolicy) -> Result<String, KeeperError> {
+    let missing = || KeeperError::Missing(commit.to_string(), pushed.file.clone());
+    let entry = tree::find(objects, commit, &pushed.file)?.filter(|entry| entry.is_blob()).ok_or_else(missing)?;
+    let is_moderate = objects.header(&entry.id)?.is_some_and(|(_, size)| size <= POLICY_BYTES_MAX);
+    let bytes = if is_moderate { tree::blob(objects, &entry.id)? } else { return Err(missing()) };
+    String::from_utf8(bytes).map_err(|_| missing())
+}
+
+fn first(pushed: &PushedPolicy, kept: &Kept, target: Option<&Target>, limits: &Limits) -> Result<Policy, KeeperError> {
+    if kept.by_hand.exists() {
+        tracing::warn!(file = %kept.by_hand.display(), "a policy put in force by hand counts until the next one is pushed");
+        return read(&kept.by_hand);
+    }
+    match from_upstream(pushed, target, limits) {
+        Ok((policy, text)) => {
+            if read_text(&kept.last).map_or(true, |last| last != text) {
+                write_last(kept, &text)?;
+            }
+            Ok(policy)
+        }
+        Err(error) if kept.last.exists() => {
+            tracing::error!(%error, "the policy cannot be had from its repository; the last one that worked stays");
+            read(&kept.last)
+        }
+        Err(error) => Err(KeeperError::First(Box::new(error))),
+    }
+}
+
+/// Asks the upstream for the policy that is there now.
+pub fn from_upstream(
+    pushed: &PushedPolicy,
+    target: Option<&Target>,
+    limits: &Limits,
+) -> Result<(Policy, String), KeeperError> {
+    let missing = || KeeperError::Missing(format!("repository {}", pushed.repo), pushed.ref_name.to_string());
+    let target = target.ok_or_else(missing)?;
+    let tip = target.fresh_tip(&pushed.ref_name, limits)?.ok_or_else(missing)?;
+    let text = text_at(&Objects::new(None, target.objects()), &tip, pushed)?;
+    let policy = Policy::parse(&pushed.file, &text).map_err(KeeperError::Invalid)?;
+    Ok((policy, text))
+}
+
+/// Durable before it counts: after a crash there is the old one or the new one.
+fn write_last(kept: &Kept, text: &str) -> Result<(), KeeperError> {
+    if let Ok(last) = fs::read_to_string(&kept.last) {
+        write(&kept.previous, &last)?;
+    }
+    write(&kept.last, text)
+}
+
+/// Writes a file as a whole or not at all.
+pub fn write(path: &Path, text: &str) -> Result<(), KeeperError> {
+    let failed = |error| KeeperError::Write { path: path.to_owned(), error };
+    let dir = path.parent().unwrap_or(Path::new("."));
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+    let new = path.with_extension("new");
+    let put = || {
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&new, path)?;
+        fs::File::open(dir)?.sync_all()
+    };
+    put().map_err(failed)
+}

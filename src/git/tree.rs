@@ -1,0 +1,44 @@
+//! Files of a commit's tree, for the few that refgate itself has to read.
+
+use crate::git::{Objects, ReadError};
+use crate::model::{Entry, ObjectId};
+use gix::objs::{CommitRefIter, Kind, TreeRefIter};
+
+/// The entry at `path` in a commit's tree.
+pub fn find(objects: &Objects, commit: &ObjectId, path: &str) -> Result<Option<Entry>, ReadError> {
+    let mut buffer = Vec::new();
+    objects.read(commit, Kind::Commit, &mut buffer)?;
+    let tree = CommitRefIter::from_bytes(&buffer, gix::hash::Kind::Sha1)
+        .tree_id()
+        .map_err(|_| ReadError::Malformed(*commit))?;
+    let mut entry = Entry { mode: 0o40000, id: tree };
+    for name in path.split('/') {
+        if !entry.is_tree() {
+            return Ok(None);
+        }
+        match list(objects, &entry.id)?.into_iter().find(|(known, _)| known == name.as_bytes()) {
+            Some((_, found)) => entry = found,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(entry))
+}
+
+/// The names and entries of one tree.
+pub fn list(objects: &Objects, tree: &ObjectId) -> Result<Vec<(Vec<u8>, Entry)>, ReadError> {
+    let mut buffer = Vec::new();
+    objects.read(tree, Kind::Tree, &mut buffer)?;
+    let entries = TreeRefIter::from_bytes(&buffer, gix::hash::Kind::Sha1).map(|entry| {
+        let entry = entry.map_err(|_| ReadError::Malformed(*tree))?;
+        let mode = u32::from(entry.mode.value());
+        Ok((entry.filename.to_vec(), Entry { mode, id: entry.oid.to_owned() }))
+    });
+    entries.collect()
+}
+
+/// A blob's bytes.
+pub fn blob(objects: &Objects, id: &ObjectId) -> Result<Vec<u8>, ReadError> {
+    let mut buffer = Vec::new();
+    objects.read(id, Kind::Blob, &mut buffer)?;
+    Ok(buffer)
+}

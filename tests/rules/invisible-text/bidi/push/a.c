@@ -1,0 +1,1 @@
+int a; /* ‮ } ⁦if (admin)⁩ ⁦ begin */

@@ -1,0 +1,3 @@
+/* BEGIN GENERATED
+ * by hand
+ * END GENERATED */
