@@ -63,7 +63,10 @@ def utf16_bytes(parts):
 
 def neutral(provider, g):
     """A name that says little: the token has to be known by its shape."""
-    return g.choice(["VALUE", "SETTING", provider.upper().replace(" ", "_").replace(".", "_").replace("1", "ONE") + "_TOKEN", "CONFIG_KEY", "CURRENT"])
+    own = provider.upper().replace(" ", "_").replace(".", "_").replace("1", "ONE") + "_TOKEN"
+    if provider in formats.SHARED:
+        return own
+    return g.choice(["VALUE", "SETTING", own, "CONFIG_KEY", "CURRENT"])
 
 
 def render(tree, g, ctx, provider, kind, name, value, expected, group="pos", **more):
@@ -85,7 +88,7 @@ def positives(tree, g, per):
     for entry in formats.TABLE:
         for i in range(per):
             value = formats.make(entry, g)
-            pool = list(contexts.ASSIGN) if i == 0 else every
+            pool = list(contexts.ASSIGN) if i == 0 or entry[0] in formats.SHARED else every
             render(tree, g, pick(g, pool, value), entry[0], entry[1], neutral(entry[0], g), value, entry[3])
     for provider, kind, name, template, expected in named.TABLE:
         for _ in range(per):

@@ -4,12 +4,13 @@ import base64
 import hashlib
 import hmac
 import json
+import string
 import struct
 import zlib
 
-B62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-B58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+B62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+B58 = "".join(c for c in B62 if c not in "0OIl")
+BECH32 = "qpzry9x8" + "gf2tvdw0" + "s3jn54kh" + "ce6mua7l"
 
 
 def digits(n, alphabet, width):

@@ -146,7 +146,7 @@ TABLE = [
     ("mapbox", "secret token", _mapbox, "likely"),
     ("new relic", "user key", "NR|AK-{AZ:27}", "likely"),
     ("new relic", "insert key", "NR|II-{b64u:32}", "likely"),
-    ("new relic", "license key", "{hex:36}FFFF|NRAL", "likely"),
+    ("new relic", "license key", "{hex:32}FFFF|NRAL", "likely"),
     ("notion", "integration token", "nt|n_{d:11}{b62:35}", "likely"),
     ("notion", "old integration token", "sec|ret_{b62:43}", "likely"),
     ("planetscale", "token", "psc|ale_tkn_{b64u:43}", "likely"),
@@ -216,8 +216,8 @@ TABLE = [
     ("twitter", "bearer token", "AAAAAAAAAAAA|AAAAAAAAAA{b62:92}", "likely"),
     ("volcengine", "access key", "AK|LT{b62:43}", "likely"),
     ("woocommerce", "consumer secret", "cs|_{hex:40}", "likely"),
-    ("salesforce", "session", "00|D5g0000{b62:8}!AQ{b62:94}", "likely"),
-    ("pubnub", "secret key", lambda g: "sec" + "-c-" + g.b64(36), "likely"),
+    ("salesforce", "session", "00|D5g0000{b62:6}!AQ{b62:94}", "likely"),
+    ("pubnub", "secret key", lambda g: "sec" + "-c-" + encode.base64.b64encode(g.uuid().encode()).decode(), "likely"),
     ("polar", "token", "pol|ar_oat_{b62:43}", "likely"),
     ("deno deploy", "token", "dd|p_{b62:36}", "likely"),
     ("paystack", "secret key", "sk|_live_{hex:40}", "likely"),
@@ -237,9 +237,12 @@ TABLE = [
 ]
 
 
+# Shapes that other things have as well: they stand under a name that says whose they are.
+SHARED = {"launchdarkly", "mailgun", "lob", "elevenlabs", "woocommerce", "ngrok", "zapier", "maxmind"}
+
+
 def make(entry, g):
-    spec = entry[2]
-    return fill(spec, g) if isinstance(spec, str) else spec(g)
+    return fill(entry[2], g)
 
 
 def find(provider, kind=None):

@@ -3,6 +3,10 @@
 provider, kind, variable name, template, expected. `PAIRS` are an id and a secret on lines of their own.
 """
 
+import base64
+
+from .rand import fill
+
 TABLE = [
     ("datadog", "api key", "DATADOG_API_KEY", "{hex:32}", "likely"),
     ("datadog", "app key", "DD_APP_KEY", "{hex:40}", "likely"),
@@ -19,7 +23,7 @@ TABLE = [
     ("algolia", "admin key", "ALGOLIA_ADMIN_API_KEY", "{hex:32}", "likely"),
     ("asana", "token", "ASANA_ACCESS_TOKEN", "1/{d:16}:{hex:32}", "likely"),
     ("okta", "api token", "OKTA_API_TOKEN", "00{b64u:40}", "likely"),
-    ("intercom", "token", "INTERCOM_ACCESS_TOKEN", "dG9r|Oj{b64:53}=", "likely"),
+    ("intercom", "token", "INTERCOM_ACCESS_TOKEN", lambda g: base64.b64encode(fill("tok:{hex:8}_{hex:4}_{hex:4}_{hex:4}_{hex:12}:1:0", g).encode()).decode(), "likely"),
     ("zendesk", "api token", "ZENDESK_API_TOKEN", "{b62:40}", "likely"),
     ("travis", "token", "TRAVIS_API_TOKEN", "{b64u:22}", "likely"),
     ("vercel", "old token", "VERCEL_TOKEN", "{b62:24}", "likely"),

@@ -1,17 +1,14 @@
 """Text that speaks of secrets and holds none: placeholders, labels, translations, code, patterns, public keys.
 
 Each entry: kind, list of (path, text); the text may hold the fields of rand.fill, with `|` left as nothing.
-`BAR` stands for a bar that shall stay.
 """
 
 from .rand import fill
 
-BAR = "\u2502"
-
 PLACEHOLDERS = [
     "your-api-key", "YOUR_API_KEY_HERE", "<your-token>", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "changeme", "change-me-please", "${API_KEY}", "{{ api_key }}", "$(API_KEY)", "%API_KEY%", "REPLACE_ME",
-    "insert-your-key-here", "********************", "................................", "0000000000000000000000000000000000000000", "TODO", "null", "<REDACTED>", "[FILTERED]", "1234567890abcdef1234567890abcdef",
-    "abcdefghijklmnopqrstuvwxyz", "0123456789abcdef0123456789abcdef", "deadbeefdeadbeefdeadbeefdeadbeef", "test-secret-key", "my-super-secret-password", "not-a-real-key", "dummy-token-for-tests", "fake_api_key_for_testing",
+    "insert-your-key-here", "********************", "................................", "0000000000000000000000000000000000000000", "TODO", "null", "<REDACTED>", "[FILTERED]", "1234567" "890abcdef" * 2,
+    "abcdefghijklm" + "nopqrstuvwxyz", "0123456789abcdef" * 2, "deadbeefdeadbeefdeadbeefdeadbeef", "test-secret-key", "my-super-secret-password", "not-a-real-key", "dummy-token-for-tests", "fake_api_key_for_testing",
     "example-client-secret", "$API_KEY", "ENV[API_KEY]", "vault:secret/data/app#key", "ssm:/prod/app/key", "op://vault/item/field", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-key", "sample_secret_value",
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "ffffffffffffffffffffffffffffffff", "<%= ENV['API_KEY'] %>", "{{ .Values.apiKey }}", "${{ secrets.API_KEY }}", "${var.api_key}", "!Ref ApiKey", "%(api_key)s", "@Microsoft.KeyVault(SecretUri=https://x.vault.azure.net/secrets/k)",
 ]
@@ -24,8 +21,8 @@ VENDOR_PLACEHOLDERS = [
     "https://hooks.slack|.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX", "https://hooks.slack|.com/services/YOUR/WEBHOOK/URL", "gl|sa_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx_xxxxxxxx", "dp|.pt.xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "shp|at_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
 ]
 URLS = [
-    "post|gres://user:pass|word@localhost:5432/db", "mysql|://root:root@127.0.0.1/test", "redis|://localhost:6379/0", "mongodb|://<user>:<pass|word>@cluster0.example.mongodb.net/test", "post|gresql://${DB_USER}:${DB_PASS}@db:5432/app",
-    "https|://user:pass@example.com/", "amqp|://guest:guest@localhost:5672/", "https|://$USER:$TOKEN@git.example.org/x.git", "post|gres://postgres:postgres@localhost/app_test", "https|://username:pass|word@proxy.example.com:8080", "ssh://git@github.com:22/a/b.git", "http://[::1]:8080/a@b:c",
+    "post|gres:|//user:pass|word@localhost:5432/db", "mysql:|//root:root@127.0.0.1/test", "redis:|//localhost:6379/0", "mongodb:|//<user>:<pass|word>@cluster0.example.mongodb.net/test", "post|gresql:|//${DB_USER}:${DB_PASS}@db:5432/app",
+    "https:|//user:pass@example.com/", "amqp:|//guest:guest@localhost:5672/", "https:|//$USER:$TOKEN@git.example.org/x.git", "post|gres:|//postgres:postgres@localhost/app_test", "https:|//username:pass|word@proxy.example.com:8080", "ssh:|//git@github.com:22/a/b.git", "http:|//[::1]:8080/a@b:c",
 ]
 TRANSLATIONS = [
     ("de", "Passwort", "Geheimnis", "Zugriffstoken erneuern", "Kennwort vergessen?"), ("fr", "Mot de passe", "Clé secrète", "Jeton d’accès", "Mot de passe oublié ?"), ("es", "Contraseña", "Clave secreta", "Token de acceso", "¿Olvidó su contraseña?"),
@@ -40,51 +37,51 @@ CODE = [
     ("auth.js", "const apiKey = process.env.API_KEY;\nconst pass|word = req.body.password;\nconst token = await getToken(user.id);\nif (!secret) throw new Error('no secret');\n"),
     ("auth.go", "apiKey := os.Getenv(\"API_KEY\")\npass|word, err := term.ReadPassword(int(syscall.Stdin))\ntoken := r.Header.Get(\"X-Auth-Token\")\n"),
     ("Auth.java", "String pass|word = passwordField.getText();\nprivate static final String TOKEN_HEADER = \"X-Authorization-Token\";\nString secretKey = System.getenv(\"SECRET_KEY\");\n"),
-    ("auth.rb", "password = ENV.fetch('DATABASE_PASSWORD')\ntoken = SecureRandom.hex(32)\nsecret = Rails.application.credentials.dig(:aws, :secret)\n"),
-    ("auth.rs", "let token = std::env::var(\"GITHUB_TOKEN\")?;\nlet password: Secret<String> = rpassword::prompt_password(\"Password: \")?;\nconst TOKEN_PREFIX: &str = \"gh|p_\";\n"),
+    ("auth.rb", "pass|word = ENV.fetch('DATABASE_PASSWORD')\ntoken = SecureRandom.hex(32)\nsecret = Rails.application.credentials.dig(:aws, :secret)\n"),
+    ("auth.rs", "let token = std::env::var(\"GITHUB_TOKEN\")?;\nlet pass|word: Secret<String> = rpass|word::prompt_password(\"Password: \")?;\nconst TOKEN_PREFIX: &str = \"gh|p_\";\n"),
     ("auth.php", "$pass|word = $_POST['password'];\n$token = bin2hex(random_bytes(32));\n$secret = config('services.stripe.secret');\n"),
-    ("auth.cs", "var password = Configuration[\"Database:Password\"];\npublic string ApiKey { get; set; }\nconst string TokenName = \"RequestVerificationToken\";\n"),
+    ("auth.cs", "var pass|word = Configuration[\"Database:Password\"];\npublic string ApiKey { get; set; }\nconst string TokenName = \"RequestVerificationToken\";\n"),
     ("form.html", '<label for="password">Password</label>\n<input type="password" name="password" id="user_password_confirmation" placeholder="Enter your password" autocomplete="current-password">\n'),
-    ("Form.tsx", "<Input type='password' label='Current password' value={password} onChange={e => setPassword(e.target.value)} secretKeyRef={ref} />\nconst passwordInputPlaceholderText = 'EnterYourPasswordHere';\n"),
-    ("main.tf", 'variable "db_password" {\n  type      = string\n  sensitive = true\n}\nresource "aws_db_instance" "x" {\n  password = var.db_password\n  kms_key_id = "arn:aws:kms:eu-west-1:123456789012:key/{uuid}"\n}\n'),
+    ("Form.tsx", "<Input type='password' label='Current password' value={password} onChange={e => setPassword(e.target.value)} secretKeyRef={ref} />\nconst pass|wordInputPlaceholderText = 'EnterYourPasswordHere';\n"),
+    ("main.tf", 'variable "db_password" {\n  type      = string\n  sensitive = true\n}\nresource "aws_db_instance" "x" {\n  pass|word = var.db_password\n  kms_key_id = "arn:aws:kms:eu-west-1:123456789012:key/{uuid}"\n}\n'),
     ("secret-ref.yaml", "env:\n- name: DB_PASSWORD\n  valueFrom:\n    secretKeyRef:\n      name: app-database-credentials\n      key: password\n- name: API_TOKEN_FILE\n  value: /run/secrets/api_token\n"),
     ("ci.yml", "env:\n  NPM_TOKEN: ${{ secrets.NPM_TOKEN }}\n  GH_TOKEN: ${{ github.token }}\nsteps:\n- uses: actions/checkout@{hex:40}\n  with:\n    token: ${{ secrets.PAT }}\n"),
-    ("schema.json", '{"$id":"https://example.org/s","properties":{"password":{"type":"string","minLength":12},"api_key":{"type":"string","pattern":"^[A-Za-z0-9]{32}$","format":"password"},"secret":{"$ref":"#/definitions/secretReference"}}}\n'),
+    ("schema.json", '{"$id":"https://example.org/s","properties":{"pass|word":{"type":"string","minLength":12},"api_key":{"type":"string","pattern":"^[A-Za-z0-9]{32}$","format":"password"},"secret":{"$ref":"#/definitions/secretReference"}}}\n'),
     ("openapi.yaml", "securitySchemes:\n  ApiKeyAuth:\n    type: apiKey\n    in: header\n    name: X-API-KEY\n  oauth:\n    tokenUrl: https://auth.example.org/oauth/token\n    refreshUrl: https://auth.example.org/oauth/refresh\n"),
-    ("user.sql", "CREATE TABLE users (id uuid PRIMARY KEY, password_hash varchar(255) NOT NULL, api_token char(64), reset_password_token_expires_at timestamptz);\nALTER USER app WITH PASSWORD :'app_password';\n"),
+    ("user.sql", "CREATE TABLE users (id uuid PRIMARY KEY, password_hash varchar(255) NOT NULL, api_token char(64), reset_password_token_expires_at timestamptz);\nALTER USER app WITH PASS|WORD :'app_password';\n"),
     ("style.css", ".password-strength-indicator__label--very-strong{color:#a1b2c3}\n#secret-token-input-wrapper-container{margin:0}\n.token.keyword.operator.punctuation{color:#07a}\n"),
-    ("i18n.ts", "export const keys = {\n  PASSWORD_RESET_TOKEN_INVALID: 'password_reset_token_invalid',\n  secretKeyLabel: 'settings.integrations.secretKey.label',\n  apiKeyHelp: 'settings.integrations.apiKey.helpText',\n};\n"),
-    ("consts.go", 'const (\n\tsecretNamespaceAnnotation = "secrets.example.io/managed-by-namespace"\n\ttokenReviewAPIVersion = "authentication.k8s.io/v1beta1"\n\tpasswordPolicyDefaultName = "DefaultPasswordPolicyConfiguration"\n)\n'),
-    ("errors.rs", 'pub const INVALID_PASSWORD: &str = "InvalidPasswordException";\nlet access_key_not_found = "AccessKeyNotFoundInRequestHeader";\nlet token_kind = "refresh_token_grant_authorization";\n'),
-    ("test_auth.py", "def test_login():\n    user = make_user(password='hunter2')\n    assert login('bob', password='password123')\n    client = Client(api_key='test', secret='test-secret')\n"),
-    ("auth.spec.ts", "it('logs in', () => {\n  login({ username: 'admin', password: 'admin' });\n  const token = 'mock-token';\n  expect(parse('Bearer abc123')).toEqual('abc123');\n});\n"),
-    ("docker-compose.test.yml", "services:\n  db:\n    environment:\n      POSTGRES_PASSWORD: postgres\n      MYSQL_ROOT_PASSWORD: root\n      RABBITMQ_DEFAULT_PASS: guest\n"),
-    ("env.example", "API_KEY=\nSECRET_KEY=\nDB_PASSWORD=secret\nSTRIPE_SECRET_KEY=sk|_test_...\nAWS_ACCESS_KEY_ID=\nGITHUB_TOKEN=<your token>\n"),
-    ("password_rules.md", "# Passwords\n\nA password has at least 12 characters. Secret: never share it. Token: a short-lived value.\nThe api key: see your account's page. password: required, string\n"),
+    ("i18n.ts", "export const keys = {\n  PASS|WORD_RESET_TOKEN_INVALID: 'password_reset_token_invalid',\n  secret|KeyLabel: 'settings.integrations.secretKey.label',\n  api|KeyHelp: 'settings.integrations.apiKey.helpText',\n};\n"),
+    ("consts.go", 'const (\n\tsecret|NamespaceAnnotation = "secrets.example.io/managed-by-namespace"\n\ttokenReviewAPIVersion = "authentication.k8s.io/v1beta1"\n\tpass|wordPolicyDefaultName = "DefaultPasswordPolicyConfiguration"\n)\n'),
+    ("errors.rs", 'pub const INVALID_PASS|WORD: &str = "InvalidPasswordException";\nlet access_key_not_found = "AccessKey|NotFoundInRequestHeader";\nlet token_kind = "refresh_token_grant_authorization";\n'),
+    ("test_auth.py", "def test_login():\n    user = make_user(pass|word='hunter2')\n    assert login('bob', pass|word='password123')\n    client = Client(api_|key='test', sec|ret='test-secret')\n"),
+    ("auth.spec.ts", "it('logs in', () => {\n  login({ username: 'admin', pass|word: 'admin' });\n  const token = 'mock-token';\n  expect(parse('Bearer abc123')).toEqual('abc123');\n});\n"),
+    ("docker-compose.test.yml", "services:\n  db:\n    environment:\n      POSTGRES_PASS|WORD: postgres\n      MYSQL_ROOT_PASS|WORD: root\n      RABBITMQ_DEFAULT_PASS: guest\n"),
+    ("env.example", "API_KEY=\nSECRET_KEY=\nDB_PASS|WORD=secret\nSTRIPE_SECRET_KEY=sk|_test_...\nAWS_ACCESS_KEY_ID=\nGITHUB_TOKEN=<your token>\n"),
+    ("password_rules.md", "# Passwords\n\nA password has at least 12 characters. Secret: never share it. Token: a short-lived value.\nThe api key: see your account's page. pass|word: required, string\n"),
     ("lexer.c", "static const struct keyword keywords[] = {\n  { \"password\", TOK_PASSWORD }, { \"identified_by_password\", TOK_IDENTIFIED },\n  { \"secret\", TOK_SECRET },\n};\nint token = yylex(&yylval, &yylloc, scanner);\n"),
     ("vim.vim", "syn keyword xKeyword password secret token\nlet g:token_pattern = '\\v[A-Za-z_][A-Za-z0-9_]*'\n"),
     ("swagger.json", '{"parameters":[{"name":"access_token","in":"query","description":"The access token of the user, as got from the authorization server","required":true,"type":"string"}]}\n'),
     ("k8s-rbac.yaml", "rules:\n- apiGroups: ['']\n  resources: [secrets, serviceaccounts/token]\n  verbs: [get, list]\n---\nkind: Secret\nmetadata:\n  name: bootstrap-token-secret-reference\n"),
-    ("jenkins.groovy", "withCredentials([usernamePassword(credentialsId: 'nexus-deploy-credentials', usernameVariable: 'U', passwordVariable: 'NEXUS_PASSWORD')]) {\n  sh 'curl -u $U:$NEXUS_PASSWORD https://nexus.example.org'\n}\n"),
-    ("pass.sh", "#!/bin/sh\nPASSWORD=$(pass show db/app)\nTOKEN=`cat /run/secrets/token`\nSECRET_KEY=\"$(openssl rand -hex 32)\"\ncurl -H \"Authorization: Bearer $TOKEN\" -u \"$USER:$PASSWORD\" https://example.org\n"),
-    ("ansible.yml", "- name: set the password\n  user:\n    name: app\n    password: \"{{ vault_app_password | password_hash('sha512') }}\"\n    update_password: on_create\n  no_log: true\n"),
-    ("helm.yaml", "auth:\n  existingSecret: my-release-postgresql-credentials\n  secretKeys:\n    adminPasswordKey: postgres-password\n    userPasswordKey: password\n  password: {{ .Values.global.postgresql.auth.password | quote }}\n"),
+    ("jenkins.groovy", "withCredentials([usernamePassword(credentialsId: 'nexus-deploy-credentials', usernameVariable: 'U', pass|wordVariable: 'NEXUS_PASSWORD')]) {\n  sh 'curl -u $U:$NEXUS_PASSWORD https://nexus.example.org'\n}\n"),
+    ("pass.sh", "#!/bin/sh\nPASS|WORD=$(pass show db/app)\nTOKEN=`cat /run/secrets/token`\nSECRET_KEY=\"$(openssl rand -hex 32)\"\ncurl -H \"Authorization: Bearer $TOKEN\" -u \"$USER:$PASSWORD\" https://example.org\n"),
+    ("ansible.yml", "- name: set the password\n  user:\n    name: app\n    pass|word: \"{{ vault_app_password | password_hash('sha512') }}\"\n    update_pass|word: on_create\n  no_log: true\n"),
+    ("helm.yaml", "auth:\n  existingSecret: my-release-postgresql-credentials\n  secretKeys:\n    adminPasswordKey: postgres-password\n    userPasswordKey: password\n  pass|word: {{ .Values.global.postgresql.auth.password | quote }}\n"),
     ("cloudformation.yml", "Parameters:\n  DbPassword:\n    NoEcho: true\nResources:\n  Db:\n    Properties:\n      MasterUserPassword: !Sub '{{resolve:secretsmanager:${Secret}:SecretString:password}}'\n"),
-    ("spring.properties", "spring.datasource.password=${DB_PASSWORD}\napp.jwt.secret=@jwt.secret@\nkeystore.password=changeit\npassword.encoder.algorithm=PBKDF2WithHmacSHA256\n"),
+    ("spring.properties", "spring.datasource.pass|word=${DB_PASSWORD}\napp.jwt.secret=@jwt.secret@\nkeystore.pass|word=changeit\npassword.encoder.algorithm=PBKDF2WithHmacSHA256\n"),
     ("pom.xml", "<properties><password>${env.NEXUS_PASSWORD}</password><sonar.login>${sonar.token}</sonar.login></properties>\n"),
     ("words.txt", "antidisestablishmentarianism\npneumonoultramicroscopicsilicovolcanoconiosis\npassword\nsecret\nLlanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogoch\n"),
     ("kconfig", "CONFIG_SECRETMEM=y\nCONFIG_KEYS_REQUEST_CACHE=y\nCONFIG_SYSTEM_TRUSTED_KEYS=\"certs/signing_key.pem\"\nCONFIG_CRYPTO_USER_API_SKCIPHER=m\n"),
     ("go.mod", "module example.org/x\nrequire (\n\tgithub.com/golang-jwt/jwt/v5 v5.0.0-20230101120000-{hex:12}\n\tgithub.com/zalando/go-keyring v0.2.3\n)\n"),
     ("snapshot.snap", "exports[`renders the password field 1`] = `\n<input className=\"password-input-0-2-14 MuiInputBase-root-{d:3}\" id=\"password-helper-text\" type=\"password\" />\n`;\n"),
     ("CHANGELOG.md", "## 2.0.0\n- the secret key is read from a file ([#1234](https://github.com/a/b/issues/1234), {hex:40})\n- token: refreshed ([{hex:7}](https://github.com/a/b/commit/{hex:40}))\n"),
-    ("keyboard.json", '{"key":"KeyQWERTYUIOP","token":"identifier.name.function","secretary":"Miss Moneypenny","passwordless":true,"tokenizer":"ByteLevelBPETokenizer"}\n'),
-    ("proto.proto", "message Login {\n  string password = 1;\n  string client_secret = 2;\n  bytes session_token = 3;\n  string api_key = 4 [deprecated = true];\n}\n"),
-    ("graphql.graphql", "mutation ResetPassword($token: String!, $password: String!) {\n  resetPassword(token: $token, password: $password) { accessToken refreshToken }\n}\n"),
+    ("keyboard.json", '{"key":"KeyQWERTYUIOP","token":"identifier.name.function","secret|ary":"Miss Moneypenny","pass|wordless":true,"tokenizer":"ByteLevelBPETokenizer"}\n'),
+    ("proto.proto", "message Login {\n  string pass|word = 1;\n  string client_secret = 2;\n  bytes session_token = 3;\n  string api_key = 4 [deprecated = true];\n}\n"),
+    ("graphql.graphql", "mutation ResetPassword($token: String!, $pass|word: String!) {\n  resetPassword(token: $token, pass|word: $password) { accessToken refreshToken }\n}\n"),
     ("ldap.conf", "bindpw_file /etc/ldap.secret\npam_password md5\ntls_cacert /etc/ssl/certs/ca-certificates.crt\n"),
     ("url.md", "See https://docs.example.org/tokens/personal-access-tokens#creating-a-fine-grained-personal-access-token and https://example.org/reset-password?token=TOKEN&redirect=/account\n"),
-    ("api_key_kinds.ts", "type ApiKeyKind = 'publishable' | 'secret';\nenum TokenKind { AccessToken = 'access_token', RefreshToken = 'refresh_token' }\nconst passwordRegex = /^(?=.*[A-Z])(?=.*[0-9]).{12,}$/;\n".replace("|", BAR)),
+    ("api_key_kinds.ts", "type ApiKeyKind = 'publishable' | 'secret';\nenum TokenKind { AccessToken = 'access_token', RefreshToken = 'refresh_token' }\nconst pass|wordRegex = /^(?=.*[A-Z])(?=.*[0-9]).{12,}$/;\n"),
     ("benchmark.csv", "name,secret_size,token_count\nllama-2-70b-chat-hf,4096,1832\ngpt2-medium-english-finetuned,1024,99281\n"),
-    ("css-modules.d.ts", "declare const styles: { readonly passwordField__input___3xKd9: string; readonly tokenList__item___1aZk2: string };\n"),
+    ("css-modules.d.ts", "declare const styles: { readonly pass|wordField__input___3xKd9: string; readonly tokenList__item___1aZk2: string };\n"),
     ("latex.tex", "\\newcommand{\\secretkey}{\\mathsf{sk}}\n\\label{sec:password-authenticated-key-exchange}\n\\token{abc} \\cite{Bellare2000AuthenticatedKeyExchangeSecure}\n"),
     ("oauth.py", "AUTHORIZE_URL = 'https://login.example.org/oauth2/v2.0/authorize'\nTOKEN_URL = 'https://login.example.org/oauth2/v2.0/token'\nclient_id = '{uuid}'\nGRANT = 'urn:ietf:params:oauth:grant-type:token-exchange'\n"),
     ("saml.xml", '<saml:NameID Format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent">x</saml:NameID>\n<ds:DigestValue>{bytes:32}</ds:DigestValue>\n<ds:SignatureValue>{bytes:256}</ds:SignatureValue>\n<ds:X509Certificate>MIID{b64:800}</ds:X509Certificate>\n'),
@@ -109,12 +106,12 @@ CODE = [
 # Patterns as a scanner's own rules hold them.
 PATTERNS = [
     "gh[pousr]_[A-Za-z0-9]{36}", "AKIA[0-9A-Z]{16}", "sk_live_[0-9a-zA-Z]{24,}", "xox[baprs]-[0-9]{10,13}-[0-9a-zA-Z-]+", "-----BEGIN ((RSA|EC|DSA|OPENSSH) )?PRIVATE KEY-----", "glpat-[0-9a-zA-Z_-]{20}", "SG\\.[\\w-]{22}\\.[\\w-]{43}",
-    "(?i)(password|secret|token)\\s*[:=]\\s*['\\\"][^'\\\"]{8,}['\\\"]", "AIza[0-9A-Za-z_-]{35}", "npm_[A-Za-z0-9]{36}", "eyJ[A-Za-z0-9_-]+\\.eyJ[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+", "postgres(ql)?://[^:]+:[^@]+@[^/]+", "hooks\\.slack\\.com/services/T[0-9A-Z]{8,}/B[0-9A-Z]{8,}/\\w{24}", "pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,}",
+    "(?i)(password|secret|token)\\s*[:=]\\s*['\\\"][^'\\\"]{8,}['\\\"]", "AIza[0-9A-Za-z_-]{35}", "npm_[A-Za-z0-9]{36}", "eyJ[A-Za-z0-9_-]+\\.eyJ[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+", "postgres(ql)?:" "//[^:]+:[^@]+@[^/]+", "hooks\\.slack\\.com/services/T[0-9A-Z]{8,}/B[0-9A-Z]{8,}/\\w{24}", "pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,}",
 ]
 # Keys that are made to be published.
 PUBLIC = [
     ("stripe.js", "const stripe = Stripe('pk|_live_51{b62:97}');\n"), ("stripe_test.js", "loadStripe('pk|_test_51{b62:97}');\n"), ("mapbox.js", "mapboxgl.accessToken = 'pk|.eyJ1Ijoi{b64u:50}.{b62:22}';\n"), ("posthog.ts", "posthog.init('ph|c_{b62:43}', { api_host: 'https://eu.posthog.com' });\n"),
-    ("sentry.py", "sentry_sdk.init(dsn='https://{hex:32}@o{d:6}.ingest.sentry.io/{d:7}')\n"), ("recaptcha.html", '<div class="g-recaptcha" data-sitekey="6L{b64u:38}"></div>\n'), ("ga.html", "<script>gtag('config', 'G-{AZ:10}'); ga('create', 'UA-{d:8}-1')</script>\n"), ("oauth.ts", "export const clientId = '{d:12}-{az:32}.apps.googleusercontent.com';\n"),
+    ("sentry.py", "sentry_sdk.init(dsn='https:|//{hex:32}@o{d:6}.ingest.sentry.io/{d:7}')\n"), ("recaptcha.html", '<div class="g-recaptcha" data-sitekey="6L{b64u:38}"></div>\n'), ("ga.html", "<script>gtag('config', 'G-{AZ:10}'); ga('create', 'UA-{d:8}-1')</script>\n"), ("oauth.ts", "export const clientId = '{d:12}-{az:32}.apps.googleusercontent.com';\n"),
     ("paypal.html", '<script src="https://www.paypal.com/sdk/js?client-id=A{b64u:79}&currency=EUR"></script>\n'), ("turnstile.html", '<div class="cf-turnstile" data-sitekey="0x4AAAAAAA{b64u:14}"></div>\n'), ("hcaptcha.html", '<div class="h-captcha" data-sitekey="{uuid}"></div>\n'), ("launchdarkly.js", "const client = LDClient.initialize('{hex:24}', { key: 'user' });\n"),
     ("vapid.js", "const applicationServerKey = 'B{b64u:86}';\n"), ("algolia.js", "docsearch({ appId: '{AZ:10}', indexName: 'docs' });\n"), ("razorpay.js", "var options = { key: 'rz|p_live_{b62:14}', amount: 5 };\n"), ("mobsdk.kt", "// launchdarkly\nval clientSideId = \"{hex:24}\"\n"),
     ("arn.tf", 'role = "arn:aws:iam::{d:12}:role/deploy"\nami = "ami-{hex:17}"\nvpc = "vpc-{hex:17}"\nzone_id = "Z{AZ:20}"\n'), ("cognito.ts", "userPoolId: 'eu-west-1_{b62:9}', userPoolWebClientId: '{az:26}', identityPoolId: 'eu-west-1:{uuid}'\n"), ("azure.tf", 'subscription_id = "{uuid}"\ntenant_id = "{uuid}"\nclient_id = "{uuid}"\n'), ("gcp.yaml", "project: acme-{d:6}\nserviceAccount: ci@acme.iam.gserviceaccount.com\nkey_id: {hex:40}\n"),
@@ -144,7 +141,7 @@ def files(g):
         if g.random() < 0.5:
             yield "translation", "po/" + lang + ".po", 'msgid "Password"\nmsgstr "%s"\n\nmsgid "Secret key"\nmsgstr "%s"\n' % (password, secret)
     for path, body in CODE:
-        yield "code", "src/" + path, fill(body, g).replace(BAR, "|")
+        yield "code", "src/" + path, fill(body, g)
     for i, pattern in enumerate(PATTERNS):
         path, form = [("rules.toml", "[[rules]]\nregex = '''%s'''\n"), ("scan.py", 'TOKEN = re.compile(r"%s")\n'), ("detect.go", "var re = regexp.MustCompile(`%s`)\n"), ("rules.yml", "pattern: '%s'\n")][i % 4]
         yield "pattern", path, form % pattern
@@ -154,7 +151,7 @@ def files(g):
 
 # Neither a miss nor a false positive: shown apart. See README.
 DEBATABLE = [
-    ("firebase", "web config", "firebase.js", "const firebaseConfig = {\n  apiKey: 'AI|zaSy{b64u:33}',\n  authDomain: 'acme.firebaseapp.com',\n  projectId: 'acme',\n};\n", 2),
+    ("firebase", "web config", "firebase.js", "const firebaseConfig = {\n  api|Key: 'AI|zaSy{b64u:33}',\n  authDomain: 'acme.firebaseapp.com',\n  projectId: 'acme',\n};\n", 2),
     ("google", "maps key in a page", "index.html", "<script src='https://maps.googleapis.com/maps/api/js?key=AI|zaSy{b64u:33}'></script>\n", 1),
     ("supabase", "publishable key", "sb.ts", "createClient('https://x.supabase.co', 'sb|_publishable_{b64u:22}_{b64u:8}')\n", 1),
     ("generic", "bcrypt hash", "users.yml", "- name: a\n  password: '$2b$12${b62:53}'\n", 2),

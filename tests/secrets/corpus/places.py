@@ -29,18 +29,18 @@ def url(scheme, path, form):
     """A connection URL with a password, put in a line of a file."""
 
     def make(g):
-        u = "%s|://%s:%s@%s:%d/%s" % (scheme, g.word(), pw(g), host(g), g.randint(1024, 9999), g.word())
+        u = "%s:" "//%s:%s" "@%s:%d/%s" % (scheme, g.word(), pw(g), host(g), g.randint(1024, 9999), g.word())
         return path, "# %s\n%s%s%s\nDEBUG=0\n" % (g.word(), A, form.replace("@V@", u.replace("|", "")), Z)
 
     return make
 
 
 def line(path, before, form, after=""):
-    """One line with its fields filled."""
+    """One line, and the lines around it, with their fields filled."""
 
     def make(g):
-        text = fill(form, g).replace("@word@", g.word()).replace("@host@", host(g))
-        return path, before + A + text + Z + "\n" + after
+        text = fill(before + A + form + Z + "\n" + after, g)
+        return path, text.replace("@word@", g.word()).replace("@host@", host(g))
 
     return make
 
@@ -88,7 +88,7 @@ def kube_token(g):
 
 
 def k8s_secret(g):
-    return "deploy/secret.yml", "apiVersion: v1\nkind: Secret\ntype: Opaque\ndata:\n  user: " + b64(g.word()) + "\n" + A + "  db-password: " + b64(g.password(20)) + Z + "\n"
+    return "deploy/secret.yml", "apiVersion: v1\nkind: Secret\ntype: Opaque\ndata:\n  user: " + b64(g.word()) + "\n" + A + "  db-pass" + "word: " + b64(g.password(20)) + Z + "\n"
 
 
 def tfstate(g):
@@ -171,7 +171,7 @@ TABLE = list(_urls()) + [
     (".net", "machine key", "likely", line("Web.config", "<configuration><system.web>\n", '<machine|Key validationKey="{HEX:128}" decryptionKey="{HEX:64}" validation="SHA1" />')),
     ("totp", "otpauth URL", "likely", line("notes.txt", "2FA:\n", "otp|auth://totp/Acme:ci@example.org?sec|ret={b32:32}&issuer=Acme")),
     ("ansible", "ssh password", "likely", line("inventory.ini", "[web]\n", "web1 ansible_host=10.0.0.1 ansible_user=root ansible_ssh_|pass={b62:18}")),
-    ("windows", "unattend password", "likely", line("unattend.xml", "<AutoLogon>\n<Username>Admin</Username>\n", "<Pass|word><Value>{b62:16}</Value></Password>", "</AutoLogon>\n")),
+    ("windows", "unattend password", "likely", line("unattend.xml", "<AutoLogon>\n<User|name>Admin</User|name>\n", "<Pass|word><Val|ue>{b62:16}</Val|ue></Pass|word>", "</AutoLogon>\n")),
     ("generic", "command line secret", "possible", line("Procfile", "", "web: ./serve --client-|secret={b62:36} --port 80")),
     ("generic", "default in an environment lookup", "likely", line("app.py", "import os\n", 'key = os.environ.get("API_|SECRET", "{b62:40}")')),
     ("generic", "default in a shell expansion", "likely", line("run.sh", "#!/bin/sh\n", ': "${API_|TOKEN:={b62:40}}"')),

@@ -23,10 +23,10 @@ CLASSES = {
     "AZ": UPPER + DIGITS,
     "b32": UPPER + "234567",
     "b32l": LOWER + "234567",
-    "ulid": "0123456789abcdefghjkmnpqrstvwxyz",
+    "ulid": "".join(c for c in DIGITS + LOWER if c not in "ilou"),
     "b64": DIGITS + UPPER + LOWER + "+/",
     "b64u": DIGITS + UPPER + LOWER + "-_",
-    "b58": "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz",
+    "b58": "".join(c for c in DIGITS + UPPER + LOWER if c not in "0OIl"),
     "pw": DIGITS + UPPER + LOWER + "!#%*+-_.^~",
 }
 FIELD = re.compile(r"\{(uuid|UUID)\}|\{(%s):(\d+)\}|(?<! )\|(?! )" % "|".join([*CLASSES, "bytes"]))
@@ -94,7 +94,9 @@ class Gen(random.Random):
 
 
 def fill(template, g):
-    """The template with its fields made random."""
+    """The template with its fields made random; or what the function in its place gives."""
+    if callable(template):
+        return template(g)
 
     def one(m):
         if m.group(1):

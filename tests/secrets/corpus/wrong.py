@@ -1,6 +1,7 @@
 """Tokens of the right shape whose checksum or structure is wrong: never to be reported as certain."""
 
 from . import encode, formats, keys
+from .rand import CLASSES
 
 
 def spoil(token, g, at, alphabet):
@@ -9,7 +10,7 @@ def spoil(token, g, at, alphabet):
     return token[:at] + other + (token[at + 1 :] if at != -1 else "")
 
 
-def checked(provider, kind, at=-1, alphabet="0123456789abcdefghijklmnopqrstuvwxyz"):
+def checked(provider, kind, at=-1, alphabet=CLASSES["az"]):
     entry = formats.find(provider, kind)
     return lambda g: spoil(formats.make(entry, g), g, at, alphabet)
 
@@ -43,8 +44,8 @@ TABLE += [
     ("gitlab", "routable token, crc", checked("gitlab", "routable token")),
     ("gitlab", "routable token, body", checked("gitlab", "routable token", 10)),
     ("gitlab", "routable token 1, crc", checked("gitlab", "routable token, version 1")),
-    ("age", "secret key, last character", checked("age", "secret key", -1, "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L")),
-    ("age", "secret key, body", checked("age", "secret key", 30, "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L")),
+    ("age", "secret key, last character", checked("age", "secret key", -1, encode.BECH32.upper())),
+    ("age", "secret key, body", checked("age", "secret key", 30, encode.BECH32.upper())),
     ("bitcoin", "wif key", checked("bitcoin", "wif key", 20, encode.B58)),
     ("bitcoin", "extended private key", checked("bitcoin", "extended private key", 40, encode.B58)),
     ("pypi", "no macaroon", lambda g: "py" + "pi-AgEIcHlwaS5vcmc" + g.mixed("b64u", 150)),
