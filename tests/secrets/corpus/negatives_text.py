@@ -7,10 +7,10 @@ from .rand import fill
 
 PLACEHOLDERS = [
     "your-api-key", "YOUR_API_KEY_HERE", "<your-token>", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "changeme", "change-me-please", "${API_KEY}", "{{ api_key }}", "$(API_KEY)", "%API_KEY%", "REPLACE_ME",
-    "insert-your-key-here", "********************", "................................", "0000000000000000000000000000000000000000", "TODO", "null", "<REDACTED>", "[FILTERED]", "1234567" "890abcdef" * 2,
-    "abcdefghijklm" + "nopqrstuvwxyz", "0123456789abcdef" * 2, "deadbeefdeadbeefdeadbeefdeadbeef", "test-secret-key", "my-super-secret-password", "not-a-real-key", "dummy-token-for-tests", "fake_api_key_for_testing",
+    "insert-your-key-here", "********************", "................................", "0" * 40, "TODO", "null", "<REDACTED>", "[FILTERED]", "1234567" "890ab" "cdef" * 2,
+    "abcdefghijklm" + "nopqrstuvwxyz", "0123456789abcdef" * 2, "deadbeef" * 4, "test-secret-key", "my-super-secret-password", "not-a-real-key", "dummy-token-for-tests", "fake_api_key_for_testing",
     "example-client-secret", "$API_KEY", "ENV[API_KEY]", "vault:secret/data/app#key", "ssm:/prod/app/key", "op://vault/item/field", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-key", "sample_secret_value",
-    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "ffffffffffffffffffffffffffffffff", "<%= ENV['API_KEY'] %>", "{{ .Values.apiKey }}", "${{ secrets.API_KEY }}", "${var.api_key}", "!Ref ApiKey", "%(api_key)s", "@Microsoft.KeyVault(SecretUri=https://x.vault.azure.net/secrets/k)",
+    "a" * 32, "f" * 32, "<%= ENV['API_KEY'] %>", "{{ .Values.apiKey }}", "${{ secrets.API_KEY }}", "${var.api_key}", "!Ref ApiKey", "%(api_key)s", "@Microsoft.KeyVault(SecretUri=https://x.vault.azure.net/secrets/k)",
 ]
 PLACEHOLDER_NAMES = ["API_KEY", "SECRET_KEY", "password", "client_secret", "auth_token", "DB_PASSWORD"]
 # A vendor's prefix in front of what a reader sees to be nothing.
@@ -79,7 +79,7 @@ CODE = [
     ("graphql.graphql", "mutation ResetPassword($token: String!, $pass|word: String!) {\n  resetPassword(token: $token, pass|word: $password) { accessToken refreshToken }\n}\n"),
     ("ldap.conf", "bindpw_file /etc/ldap.secret\npam_password md5\ntls_cacert /etc/ssl/certs/ca-certificates.crt\n"),
     ("url.md", "See https://docs.example.org/tokens/personal-access-tokens#creating-a-fine-grained-personal-access-token and https://example.org/reset-password?token=TOKEN&redirect=/account\n"),
-    ("api_key_kinds.ts", "type ApiKeyKind = 'publishable' | 'secret';\nenum TokenKind { AccessToken = 'access_token', RefreshToken = 'refresh_token' }\nconst pass|wordRegex = /^(?=.*[A-Z])(?=.*[0-9]).{12,}$/;\n"),
+    ("api_key_kinds.ts", "type Api|KeyKind = 'publishable' | 'secret';\nenum TokenKind { Access|Token = 'access|_token', Refresh|Token = 'refresh|_token' }\nconst pass|wordRegex=/^(?=.*[A-Z])(?=.*[0-9]).{12,}$/;\n"),
     ("benchmark.csv", "name,secret_size,token_count\nllama-2-70b-chat-hf,4096,1832\ngpt2-medium-english-finetuned,1024,99281\n"),
     ("css-modules.d.ts", "declare const styles: { readonly pass|wordField__input___3xKd9: string; readonly tokenList__item___1aZk2: string };\n"),
     ("latex.tex", "\\newcommand{\\secretkey}{\\mathsf{sk}}\n\\label{sec:password-authenticated-key-exchange}\n\\token{abc} \\cite{Bellare2000AuthenticatedKeyExchangeSecure}\n"),
