@@ -9,6 +9,9 @@ import base64
 import codecs
 import gzip
 import html
+import io
+import zipfile
+import zlib
 
 A, Z = "\x01", "\x02"
 TOKENS = [
@@ -116,6 +119,24 @@ def name_of_file(g, token, name):
     return "backup/" + token + ".txt", (A + "empty" + Z + "\n").encode()
 
 
+def zipped(method):
+    def make(g, token, name):
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", method) as z:
+            z.writestr(zipfile.ZipInfo("settings.txt", (2024, 1, 1, 0, 0, 0)), "host=%s\n%s=%s\n" % (g.word(), name, token), method)
+        return "backup/old.zip", out.getvalue()
+
+    return make
+
+
+def utf32(g, token, name):
+    return "a.txt", "host\n{}={}\n".format(name, token).encode("utf-32")
+
+
+def full_width(token):
+    return "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in token)
+
+
 ALLOW = [
     ("gitleaks:allow", "# gitleaks" + ":allow"), ("betterleaks:allow", "# betterleaks" + ":allow"),
     ("pragma allowlist", "# pragma: allow" + "list secret"), ("pragma whitelist", "// pragma: white" + "list secret"),
@@ -194,6 +215,15 @@ TABLE += [
     ("character codes", "out", text("a.js", "k = String.fromCharCode(@T@);\n", lambda t: ",".join(str(b) for b in t.encode()))),
     ("quoted-printable", "stretch", text("a.eml", "Content-Transfer-Encoding: quoted-printable\n\n@T@\n", lambda t: "".join("=%02X" % ord(c) if not c.isalnum() else c for c in t[:20]) + "=\n" + t[20:])),
     ("gzip", "out", gz),
+    ("zip, deflated", "out", zipped(zipfile.ZIP_DEFLATED)),
+    ("zip, stored", "in", zipped(zipfile.ZIP_STORED)),
+    ("zlib in base64", "out", text("a.py", 'k = zlib.decompress(base64.b64decode("@T@"))\n', lambda t: base64.b64encode(zlib.compress(t.encode())).decode())),
+    ("UTF-32", "stretch", utf32),
+    ("full-width letters", "stretch", text("a.txt", "k: @T@\n", full_width)),
+    ("percent twice", "in", text("a.txt", "GET /cb?k=@T@&x=1\n", lambda t: percent(percent(t)))),
+    ("base64 of percent", "in", text("a.yml", B64_FORM, lambda t: b64(percent(t)))),
+    ("hex with colons", "stretch", text("a.txt", "k: @T@\n", lambda t: ":".join("%02x" % ord(c) for c in t))),
+    ("base64 with escaped line ends", "in", text("a.json", '{"k":"@T@"}\n', lambda t: base64.encodebytes(("name=" + t + " " * 30).encode()).decode().rstrip("\n").replace("\n", "\\n"))),
     ("5 MB line", "in", big_line),
     ("after a NUL", "in", after_nul),
     ("PNG with text after", "in", png),
