@@ -38,7 +38,9 @@ class Tree:
     def add(self, group, path, data, rel=None, **truth):
         """Writes a file; the secret's lines are the ones between the marks, or all of the file."""
         rel = rel or self.place(group, path)
-        if isinstance(data, tuple):
+        if isinstance(data, tuple) and data[0] == "RAW":
+            data, first, last = data[1], 1, data[1].count(b"\n") + 1
+        elif isinstance(data, tuple):
             data, first, last = utf16_bytes(data)
         else:
             data = data.encode() if isinstance(data, str) else data

@@ -112,7 +112,7 @@ def png(g, token, name):
 
 
 def gz(g, token, name):
-    return "logs/old.log.gz", gzip.compress(("%s=%s\n" % (name, token)).encode(), mtime=0)
+    return "logs/old.log.gz", ("RAW", gzip.compress(("%s=%s\n" % (name, token)).encode(), mtime=0))
 
 
 def name_of_file(g, token, name):
@@ -124,13 +124,13 @@ def zipped(method):
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", method) as z:
             z.writestr(zipfile.ZipInfo("settings.txt", (2024, 1, 1, 0, 0, 0)), "host=%s\n%s=%s\n" % (g.word(), name, token), method)
-        return "backup/old.zip", out.getvalue()
+        return "backup/old.zip", ("RAW", out.getvalue())
 
     return make
 
 
 def utf32(g, token, name):
-    return "a.txt", "host\n{}={}\n".format(name, token).encode("utf-32")
+    return "a.txt", ("RAW", "host\n{}={}\n".format(name, token).encode("utf-32"))
 
 
 def full_width(token):
