@@ -13,6 +13,7 @@ pub mod observe;
 pub mod policy;
 pub mod receive;
 pub mod record;
+pub mod secret;
 pub mod server;
 pub mod store;
 pub mod strict;

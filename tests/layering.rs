@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Which folders each folder may name. A stage also gets the output types of earlier stages, one by one: `folder::Type`.
-const MAY_NAME: [(&str, &[&str]); 16] = [
+const MAY_NAME: [(&str, &[&str]); 17] = [
     ("model", &[]),
+    ("secret", &[]),
     ("strict", &["model::is_invisible"]),
     ("wire", &["model"]),
     ("config", &["model", "strict"]),
@@ -62,10 +63,10 @@ const ONLY: [(&str, &[&str]); 22] = [
     ("process::exit", &["main.rs"]),
     ("russh::", &["server/", "cli/"]),
     ("rusqlite::", &["store/"]),
-    ("toml::", &["strict.rs"]),
+    ("toml::", &["strict.rs", "secret/rule.rs"]),
     ("gix::", &["git/", "inspect/", "model/", "receive/", "wire/"]),
     ("gix_pack::", &["git/", "receive/"]),
-    ("serde::", &["record/", "receive/message.rs"]),
+    ("serde::", &["record/", "receive/message.rs", "secret/rule.rs"]),
     ("nix::", &["git/", "cli/doctor/"]),
     ("tokio::", &["server/", "observe/", "cli/"]),
     ("tracing::", &["cli/", "forward/", "gate/", "git/", "observe/", "server/"]),
@@ -77,8 +78,8 @@ const ONLY: [(&str, &[&str]); 22] = [
     ("unimplemented!", &[]),
 ];
 
-/// The policy is pure, and the model and the wire do no IO of their own.
-const PURE: [&str; 3] = ["policy/", "model/", "wire/"];
+/// The policy and the secret scanner are pure, and the model and the wire do no IO of their own.
+const PURE: [&str; 4] = ["policy/", "secret/", "model/", "wire/"];
 const IMPURE: [&str; 12] = [
     "std::fs",
     "std::net",
