@@ -164,7 +164,8 @@ def name(e):
         what.append("(%s)" % e["context"])
     if e.get("rules"):
         what.append("by " + ", ".join(e["rules"]) + " at " + ",".join(map(str, e["lines"])))
-    return " ".join(w for w in what if w) + "  " + e["file"]
+    file = os.path.dirname(e["file"]) + "/…" if e.get("evasion") == "in a file's name" else e["file"]
+    return " ".join(w for w in what if w) + "  " + file
 
 
 SHOWN = [("missed", "missed"), ("weak_missed", "missed, expected at possible"), ("certain_lower", "verifiable, not told as certain"), ("wrong_certain", "WRONG CHECKSUM TOLD AS CERTAIN"), ("false_files", "false positives"), ("false_possible", "negatives reported as possible"),

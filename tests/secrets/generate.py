@@ -95,8 +95,7 @@ def positives(tree, g, per):
     for provider, kind, name, template, expected in named.TABLE:
         for _ in range(per):
             value = fill(template, g)
-            pool = ["ini"] if provider == "wireguard" else [c for c in contexts.ASSIGN if c not in ("xml-element",)]
-            render(tree, g, pick(g, pool, value) if provider != "wireguard" else "ini", provider, kind, name, value, expected)
+            render(tree, g, pick(g, list(contexts.ASSIGN), value), provider, kind, name, value, expected)
     for provider, kind, fields, expected in named.PAIRS:
         pair(tree, g, provider, kind, fields, expected)
     for provider, kind, expected, make in places.TABLE:

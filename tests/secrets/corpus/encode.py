@@ -39,7 +39,7 @@ def github_fine(g):
 
 def grafana_sa(g):
     head = "gl" + "sa_" + g.mixed("b62", 32)
-    return head + "_" + "%08x" % zlib.crc32(head.encode())
+    return head + "_" + struct.pack("<I", zlib.crc32(head.encode())).hex()
 
 
 def gitlab_routable(prefix, g, version=None):

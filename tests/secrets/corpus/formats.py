@@ -11,14 +11,13 @@ BEDROCK = "ABSKQmVkcm9ja0FQSUtleS"
 
 
 def _cask(signature):
-    return lambda g: g.mixed("b62", 52) + "JQQJ" + "99" + g.choice("9DH") + g.chars("up", 1) + g.choice("ABCDEFGHIJKL") + g.mixed("b62", 13) + signature + g.chars("b62", 4)
+    """Microsoft's annotated keys: 52 random, the mark, year and month, 16 of the platform, the provider's four, four of a check."""
+    return lambda g: g.mixed("b62", 52) + "JQ" + "QJ99" + g.choice("ABC") + g.choice("ABCDEFGHIJKL") + g.mixed("b62", 16) + signature + g.chars("b62", 4)
 
 
-def _at(n, size, mark, end=""):
-    def make(g):
-        return g.mixed("b62", n) + mark + g.mixed("b62", size - n - len(mark)) + end
-
-    return make
+def _identifiable(n, mark, tail):
+    """Azure's older keys: the provider's four at a fixed place, and characters of a checksum whose first or last has few bits."""
+    return lambda g: g.mixed("b62", n) + mark + tail(g)
 
 
 def _grafana_cloud(g):
@@ -79,7 +78,7 @@ TABLE = [
     ("pypi", "test.pypi.org token", lambda g: encode.pypi(g, b"test.pypi.org"), "certain"),
     ("crates.io", "token", "ci|o{b62:32}", "likely"),
     ("rubygems", "api key", "ruby|gems_{hex:48}", "likely"),
-    ("nuget", "api key", "oy|2{az:43}", "likely"),
+    ("nuget", "api key", "oy|2{b32l:43}", "likely"),
     ("clojars", "deploy token", "CLO|JARS_{hex:60}", "likely"),
     ("packagist", "private token", "pack|agist_uut_{hex:68}", "likely"),
     ("slack", "bot token", "xo|xb-{d:12}-{d:13}-{b62:24}", "likely"),
@@ -100,9 +99,9 @@ TABLE = [
     ("azure", "entra client secret", "{b62:3}8|Q~{b62:34}", "likely"),
     ("azure", "devops token", _cask("AZ" + "DO"), "likely"),
     ("azure", "openai key", _cask("AC" + "OG"), "likely"),
-    ("azure", "container registry password", _at(42, 52, "+AC" + "R"), "likely"),
-    ("azure", "function key", _at(44, 54, "Az" + "Fu", "=="), "likely"),
-    ("azure", "search key", _at(42, 52, "Az" + "Se"), "likely"),
+    ("azure", "container registry password", _identifiable(42, "+AC" + "R", lambda g: g.choice("ABCD") + g.chars("b62", 5)), "likely"),
+    ("azure", "function key", _identifiable(44, "Az" + "Fu", lambda g: g.chars("b62", 5) + g.choice("AQgw") + "=="), "likely"),
+    ("azure", "search key", _identifiable(42, "Az" + "Se", lambda g: g.choice("ABCD") + g.chars("b62", 5)), "likely"),
     ("openai", "old key", "sk|-{b62:20}T3Blbk|FJ{b62:20}", "likely"),
     ("openai", "project key", "sk|-proj-{b64u:74}T3Blbk|FJ{b64u:74}", "likely"),
     ("openai", "service account key", "sk|-svcacct-{b64u:74}T3Blbk|FJ{b64u:74}", "likely"),

@@ -57,7 +57,6 @@ TABLE = [
     ("segment", "write key", "SEGMENT_WRITE_KEY", "{b62:32}", "likely"),
     ("etherscan", "key", "ETHERSCAN_API_KEY", "{AZ:34}", "likely"),
     ("ethereum", "private key", "DEPLOYER_PRIVATE_KEY", "0x{hex:64}", "likely"),
-    ("wireguard", "private key", "PrivateKey", "{bytes:32}", "likely"),
     ("django", "secret key", "SECRET_KEY", "django-insecure-{az:30}#{az:8}^{az:11}", "likely"),
     ("rails", "secret key base", "secret_key_base", "{hex:128}", "likely"),
     ("laravel", "app key", "APP_KEY", "base64:{bytes:32}", "likely"),

@@ -168,6 +168,7 @@ TABLE = list(_urls()) + [
     ("private key", "in Python source", "certain", lambda g: ("tests/test_tls.py", 'import ssl\n\nKEY = """\\\n' + A + keys.rsa_pem(g).rstrip("\n") + Z + '\n"""\n')),
     ("private key", "JWK", "likely", jwk),
     ("wordpress", "salts", "likely", wordpress_salts),
+    ("wireguard", "private key", "likely", line("wg0.conf", "[Interface]\nAddress = 10.0.0.2/24\n", "Private|Key = {bytes:32}", "[Peer]\nPublicKey = {bytes:32}\n")),
     (".net", "machine key", "likely", line("Web.config", "<configuration><system.web>\n", '<machine|Key validationKey="{HEX:128}" decryptionKey="{HEX:64}" validation="SHA1" />')),
     ("totp", "otpauth URL", "likely", line("notes.txt", "2FA:\n", "otp|auth://totp/Acme:ci@example.org?sec|ret={b32:32}&issuer=Acme")),
     ("ansible", "ssh password", "likely", line("inventory.ini", "[web]\n", "web1 ansible_host=10.0.0.1 ansible_user=root ansible_ssh_|pass={b62:18}")),
