@@ -51,6 +51,29 @@ def gitlab_routable(prefix, g, version=None):
     return head + digits(zlib.crc32(head.encode()), b36, 7)
 
 
+def marvin32(data, seed):
+    """The Marvin hash folded to 32 bits, which Microsoft's annotated keys end with."""
+    rotl = lambda v, n: (v << n | v >> (32 - n)) & 0xFFFFFFFF
+    low, high = struct.unpack("<II", seed)
+    tail = data[len(data) // 4 * 4 :] + b"\x80"
+    blocks = [data[i : i + 4] for i in range(0, len(data) // 4 * 4, 4)] + [tail, b""]
+    for block in blocks:
+        low = (low + int.from_bytes(block, "little")) & 0xFFFFFFFF
+        high ^= low
+        low = (rotl(low, 20) + high) & 0xFFFFFFFF
+        high = rotl(high, 9) ^ low
+        low = (rotl(low, 27) + high) & 0xFFFFFFFF
+        high = rotl(high, 19)
+    return low ^ high
+
+
+def azure_annotated(signature, g):
+    """52 random, the mark, year and month, 16 of the platform and provider, the provider's four; three bytes of Marvin."""
+    head = g.mixed("b62", 52) + "JQ" + "QJ99" + g.choice("ABC") + g.choice("ABCDEFGHIJKL") + g.mixed("b62", 16) + signature
+    total = marvin32(base64.b64decode(head), b"Default0"[::-1])
+    return head + base64.b64encode(struct.pack("<I", total)[:3]).decode()
+
+
 def bech32(hrp, data):
     """BIP 173, as age writes its keys."""
 

@@ -10,11 +10,6 @@ from .rand import fill
 BEDROCK = "ABSKQmVkcm9ja0FQSUtleS"
 
 
-def _cask(signature):
-    """Microsoft's annotated keys: 52 random, the mark, year and month, 16 of the platform, the provider's four, four of a check."""
-    return lambda g: g.mixed("b62", 52) + "JQ" + "QJ99" + g.choice("ABC") + g.choice("ABCDEFGHIJKL") + g.mixed("b62", 16) + signature + g.chars("b62", 4)
-
-
 def _identifiable(n, mark, tail):
     """Azure's older keys: the provider's four at a fixed place, and characters of a checksum whose first or last has few bits."""
     return lambda g: g.mixed("b62", n) + mark + tail(g)
@@ -97,8 +92,8 @@ TABLE = [
     ("google", "oauth access token", "ya|29.a0{b64u:160}", "likely"),
     ("google", "refresh token", "1/|/0{d:1}{b64u:94}", "likely"),
     ("azure", "entra client secret", "{b62:3}8|Q~{b62:34}", "likely"),
-    ("azure", "devops token", _cask("AZ" + "DO"), "likely"),
-    ("azure", "openai key", _cask("AC" + "OG"), "likely"),
+    ("azure", "devops token", lambda g: encode.azure_annotated("AZ" + "DO", g), "certain"),
+    ("azure", "openai key", lambda g: encode.azure_annotated("AC" + "OG", g), "certain"),
     ("azure", "container registry password", _identifiable(42, "+AC" + "R", lambda g: g.choice("ABCD") + g.chars("b62", 5)), "likely"),
     ("azure", "function key", _identifiable(44, "Az" + "Fu", lambda g: g.chars("b62", 5) + g.choice("AQgw") + "=="), "likely"),
     ("azure", "search key", _identifiable(42, "Az" + "Se", lambda g: g.choice("ABCD") + g.chars("b62", 5)), "likely"),

@@ -48,6 +48,8 @@ TABLE += [
     ("age", "secret key, body", checked("age", "secret key", 30, encode.BECH32.upper())),
     ("bitcoin", "wif key", checked("bitcoin", "wif key", 20, encode.B58)),
     ("bitcoin", "extended private key", checked("bitcoin", "extended private key", 40, encode.B58)),
+    ("azure", "devops token, body", checked("azure", "devops token", 20)),
+    ("azure", "openai key, last character", checked("azure", "openai key", -1, CLASSES["b62"])),
     ("pypi", "no macaroon", lambda g: "py" + "pi-AgEIcHlwaS5vcmc" + g.mixed("b64u", 150)),
     ("jwt", "header is not JSON", jwt),
     ("private key", "RSA, random bytes", key(keys.rsa_pem)),
