@@ -95,7 +95,7 @@ def positives(tree, g, per):
     for provider, kind, name, template, expected in named.TABLE:
         for _ in range(per):
             value = fill(template, g)
-            render(tree, g, pick(g, list(contexts.ASSIGN), value), provider, kind, name, value, expected)
+            render(tree, g, pick(g, named.NATIVE.get(provider, list(contexts.ASSIGN)), value), provider, kind, name, value, expected)
     for provider, kind, fields, expected in named.PAIRS:
         pair(tree, g, provider, kind, fields, expected)
     for provider, kind, expected, make in places.TABLE:

@@ -195,7 +195,7 @@ TABLE = [
     ("readme", "key", "rd|me_{az:70}", "likely"),
     ("render", "key", "rn|d_{b62:32}", "likely"),
     ("resend", "key", "r|e_{b62:8}_{b62:24}", "likely"),
-    ("rapidapi", "key", "{az:10}msh|{az:15}p1{az:6}jsn{az:12}", "likely"),
+    ("rapidapi", "key", "{hex:10}msh|{hex:15}p1{hex:6}jsn{hex:12}", "likely"),
     ("sonarqube", "user token", "sq|u_{hex:40}", "likely"),
     ("stackhawk", "key", "ha|wk.{b64u:20}.{b64u:20}", "likely"),
     ("circleci", "personal token", "CCI|PAT_{b62:22}_{hex:40}", "likely"),

@@ -80,6 +80,13 @@ TABLE = [
     ("generic", "human password", "password", "{lo:5}Tiger{d:2}#", "possible"),
 ]
 
+# Frameworks' own keys stand in that framework's files only.
+NATIVE = {
+    "django": ["python", "env", "yaml", "toml", "dockerfile", "compose"],
+    "rails": ["yaml", "env", "ruby", "ruby-symbol", "dockerfile", "actions"],
+    "laravel": ["env", "env-quoted", "compose", "k8s-string-data", "gitlab-ci"],
+}
+
 # provider, kind, [(name, template)...]: the last one is the secret.
 PAIRS = [
     ("aws", "access key pair", [("AWS_ACCESS_KEY_ID", "AK|IA{b32:16}"), ("AWS_SECRET_ACCESS_KEY", "{b64:40}")], "likely"),
