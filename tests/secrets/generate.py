@@ -45,7 +45,7 @@ class Tree:
         else:
             data = data.encode() if isinstance(data, str) else data
             start, end = data.find(A), data.find(Z)
-            lines = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            lines = data if b"\n" in data else data.replace(b"\r", b"\n")
             first = lines[: lines.find(A)].count(b"\n") + 1 if start >= 0 else 1
             last = lines[: lines.find(Z)].count(b"\n") + 1 if end >= 0 else lines.count(b"\n") + 1
             data = data.replace(A, b"", 1).replace(Z, b"", 1) if start >= 0 else data
