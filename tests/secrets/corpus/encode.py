@@ -69,9 +69,12 @@ def marvin32(data, seed):
 
 def azure_annotated(signature, g):
     """52 random, the mark, year and month, 16 of the platform and provider, the provider's four; three bytes of Marvin."""
-    head = g.mixed("b62", 52) + "JQ" + "QJ99" + g.choice("ABC") + g.choice("ABCDEFGHIJKL") + g.mixed("b62", 16) + signature
-    total = marvin32(base64.b64decode(head), b"Default0"[::-1])
-    return head + base64.b64encode(struct.pack("<I", total)[:3]).decode()
+    while True:
+        head = g.mixed("b62", 52) + "JQ" + "QJ99" + g.choice("ABC") + g.choice("ABCDEFGHIJKL") + g.mixed("b62", 16) + signature
+        total = marvin32(base64.b64decode(head), b"Default0"[::-1])
+        key = head + base64.b64encode(struct.pack("<I", total)[:3]).decode()
+        if key.isalnum():
+            return key
 
 
 def bech32(hrp, data):
