@@ -48,6 +48,7 @@ fn polymod(values: impl Iterator<Item = u8>) -> u32 {
 /// Puts the sum in place of the last six characters.
 #[cfg(test)]
 pub(super) fn fix(text: &mut [u8]) {
+    let given = text.to_vec();
     let lower = text.to_ascii_lowercase();
     let at = lower.iter().rposition(|byte| *byte == b'1').expect("a separator");
     let data = values(&lower[at + 1..lower.len() - 6]).expect("bech32 characters");
@@ -55,7 +56,8 @@ pub(super) fn fix(text: &mut [u8]) {
     let start = text.len() - 6;
     for (place, character) in text[start..].iter_mut().enumerate() {
         let value = (sum >> (5 * (5 - place))) & 31;
-        *character = ALPHABET[value as usize].to_ascii_uppercase();
+        let written = ALPHABET[value as usize];
+        *character = if lower == given { written } else { written.to_ascii_uppercase() };
     }
 }
 

@@ -13,14 +13,28 @@ pub fn right(check: &str, value: &[u8], seed: u8) -> Vec<u8> {
         "github-pat" => checksum::fix::github_pat(&mut value),
         "gitlab-routable" => checksum::fix::gitlab_routable(&mut value),
         "grafana-crc32" => checksum::fix::grafana(&mut value),
-        "atlassian-crc32" | "cloudflare-crc32" => checksum::fix::crc32_hex(&mut value),
+        "cloudflare-crc32" => checksum::fix::crc32_hex(&mut value),
+        "atlassian-crc32" => {
+            checksum::fix::crc32_hex(&mut value);
+            let at = value.len() - 8;
+            value[at..].make_ascii_uppercase();
+        }
         "age-bech32" => bech32::fix(&mut value),
-        "azure-annotated" => azure::fix(&mut value),
+        "azure-annotated" => {
+            // As their issuer does: on until the sum has letters and digits only.
+            for first in b'A'..=b'Z' {
+                value[0] = first;
+                azure::fix(&mut value);
+                if value[80..84].iter().all(u8::is_ascii_alphanumeric) {
+                    break;
+                }
+            }
+        }
         "base58check" => return base58_key(&value, seed),
         "pypi-macaroon" => return pypi().into_bytes(),
         "openpgp-armor" => return openpgp::write(&bytes(300, seed)).into_bytes(),
         "pem" => return pem_like(&value).into_bytes(),
-        "jwt" => return jwt(seed).into_bytes(),
+        "jwt" => return jwt(&value, seed).into_bytes(),
         "base64-json" => return encoded_json(&value, seed).into_bytes(),
         "mapbox" => return format!("sk.{}.{}", json(seed), letters(22, seed)).into_bytes(),
         "basic-credentials" => return STANDARD.encode(format!("deploy:{}", letters(21, seed))).into_bytes(),
@@ -58,18 +72,18 @@ pub fn bytes(count: usize, seed: u8) -> Vec<u8> {
 }
 
 fn base58_key(value: &[u8], seed: u8) -> Vec<u8> {
-    let versioned = match value.first() {
-        Some(b'x') => {
-            [&[0x04, 0x88, 0xad, 0xe4][..], &[3], &bytes(8, seed), &bytes(32, seed), &[0], &bytes(32, !seed)].concat()
-        }
-        Some(b't') => {
-            [&[0x04, 0x35, 0x83, 0x94][..], &[3], &bytes(8, seed), &bytes(32, seed), &[0], &bytes(32, !seed)].concat()
-        }
-        Some(b'5') => [&[0x80][..], &bytes(32, seed)].concat(),
-        Some(b'c') => [&[0xef][..], &bytes(32, seed), &[1]].concat(),
-        _ => [&[0x80][..], &bytes(32, seed), &[1]].concat(),
+    let key = bytes(32, seed);
+    let extended = |version: [u8; 4]| [&version[..], &[3], &bytes(8, seed), &key, &[0], &bytes(32, !seed)].concat();
+    let payload = match value.first() {
+        Some(b'x') => extended([0x04, 0x88, 0xad, 0xe4]),
+        Some(b't') => extended([0x04, 0x35, 0x83, 0x94]),
+        Some(b'y') => extended([0x04, 0x9d, 0x78, 0x78]),
+        Some(b'z') => extended([0x04, 0xb2, 0x43, 0x0c]),
+        Some(b'5') => [&[0x80][..], &key].concat(),
+        Some(b'c') => [&[0xef][..], &key, &[1]].concat(),
+        _ => [&[0x80][..], &key, &[1]].concat(),
     };
-    base58::encode_with_sum(&versioned).into_bytes()
+    base58::encode_with_sum(&payload).into_bytes()
 }
 
 pub fn pypi() -> String {
@@ -86,14 +100,15 @@ fn json(seed: u8) -> String {
     ))
 }
 
-fn jwt(seed: u8) -> String {
+fn jwt(value: &[u8], seed: u8) -> String {
+    let signature = value.rsplit(|byte| *byte == b'.').next().map_or(43, <[u8]>::len);
     let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#);
     let payload = URL_SAFE_NO_PAD.encode(format!(
         r#"{{"sub":"{}","iat":17{}}}"#,
         letters(12, seed),
         10_000_000 + u32::from(seed)
     ));
-    format!("{header}.{payload}.{}", letters(43, seed))
+    format!("{header}.{payload}.{}", letters(signature, seed))
 }
 
 fn encoded_json(value: &[u8], seed: u8) -> String {
@@ -133,7 +148,8 @@ fn pem_like(value: &[u8]) -> String {
     if label.starts_with("PGP") {
         return openpgp::write(&bytes(300, 1));
     }
-    pem(label, "\n")
+    // Half of them on one line, as in JSON.
+    pem(label, if label.is_empty() { "\\n" } else { "\n" })
 }
 
 /// A private key of the shape the label names (`"RSA "`, `""` …), random inside, with these line ends.
