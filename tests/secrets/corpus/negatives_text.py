@@ -103,6 +103,45 @@ CODE = [
     ("unity.meta", "fileFormatVersion: 2\nguid: {hex:32}\nMonoImporter:\n  externalObjects: {}\n"),
     ("mqtt.c", 'static const char *KEY_NAMES[] = { "KEY_LEFTSHIFT", "KEY_PASSWORDMANAGER", "KEY_SECRET_MENU" };\n#define TOKEN_TYPE_IDENTIFIER_WITH_SUFFIX 0x7f\n'),
 ]
+# Names that hold "key", "token" or "secret" and mean something else, some with random values.
+OTHER_KEYS = [
+    ("cache.py", "cache_key = '{hex:32}'\nCACHE_KEY_PREFIX = 'user:profile:v2:details'\nsort_key = 'created_at_descending'\n"),
+    ("dynamo.tf", 'hash_key = "TenantIdAndCreatedAt"\nrange_key = "EntityTypeAndIdentifier"\npartition_key_path = "/customerAccountId"\n'),
+    ("s3.json", '{"Bucket":"assets","Key":"uploads/2024/05/{uuid}/avatar-{hex:16}.png","VersionId":"{b62:32}"}\n'),
+    ("pay.ts", "await stripe.charges.create(body, { idempotencyKey: '{uuid}' });\nconst publicKey = '{b64:44}';\n"),
+    ("tokens.json", '{"color":{"brand":{"500":{"value":"#{hex:6}","token":"color.brand.primary.500"}}},"spacing":{"token":"spacing-layout-extra-large"}}\n'),
+    ("tokenizer.json", '{"bos_token":"<s>","eos_token":"</s>","pad_token_id":50256,"unk_token":"<BEGIN_OF_UNKNOWN>","added_tokens":[{"content":"<EXTRA_TOKEN_17>"}]}\n'),
+    ("model.py", "max_tokens = 4096\ntoken_type_ids = tokenizer.convert_tokens_to_ids('[SEPARATOR_TOKEN_1]')\nprompt_token_count=1832\n"),
+    ("app.jsx", "<Row key={`${item.id}-{hex:8}`} translationKey='settings.security.api|Keys.createNew' accessKey='s' />\n"),
+    ("ci-cache.yml", "- uses: actions/cache@v4\n  with:\n    key: v1-deps-{hex:64}\n    restore-keys: v1-deps-linux-x86_64-gnu-\n"),
+    ("kms.tf", 'kms_master_key_id = "{uuid}"\nkey_arn = "arn:aws:kms:eu-west-1:{d:12}:key/{uuid}"\nsec|ret_arn = "arn:aws:sec|retsmanager:eu-west-1:{d:12}:sec|ret:prod/db-{b62:6}"\n'),
+    ("tls.yaml", "tls:\n- sec|retName: wildcard-example-org-tls-certificate\n  hosts: ['*.example.org']\nimagePullSec|rets:\n- name: registry-pull-sec|ret-7d9f8b6c5\n"),
+    ("users.rb", "t.string :pas|sword_digest, null: false\nt.string :reset_pas|sword_token\nhas_secure_token :auth_token, length: 36\nhas_secure_pas|sword :recovery_pas|sword, validations: false\n"),
+    ("gpg.yml", "signing_key: {HEX:40}\nkey_fingerprint: 'SHA256:{b64:43}'\nkeyserver: hkps://keys.openpgp.org\napt_key_id: {HEX:16}\n"),
+    ("audit.json", '{"actor":"ci","token_id":"{hex:16}","key_id":"{uuid}","api|_key_name":"deploy-production-readonly","sec|ret_version":"{uuid}","pas|sword_changed_at":"2024-05-01T10:00:00Z"}\n'),
+    ("apq.ts", "export const persisted = { sha256Hash: '{hex:64}', queryKey: ['organizations', 'membersWithRoles'] };\n"),
+    ("crypto.go", "salt, _ := hex.DecodeString(\"{hex:32}\")\niv := mustHex(\"{hex:24}\")\n// nonce = {hex:24}\nkeySize := 256\n"),
+    ("csrf.html", '<input type="hidden" name="csrf_token" value="{{ csrf_token() }}">\n<meta name="csrf-param" content="authenticity_token">\n'),
+    ("plist.xml", "<key>CFBundleIdentifier</key>\n<string>org.example.Sec|retAgentGameForMobile</string>\n<key>NSFaceIDUsageDescription</key><string>To unlock your pas|swords</string>\n"),
+    ("vault.hcl", 'path "sec|ret/data/production/*" {\n  capabilities = ["read"]\n}\nsec|ret_path = "sec|ret/data/production/payments/stripe"\n'),
+    ("es.json", '{"settings":{"analysis":{"tokenizer":{"edge_ngram_tokenizer":{"type":"edge_ngram","token_chars":["letter","digit"]}},"filter":{"keyword_repeat_token_filter":{"type":"keyword_repeat"}}}}}\n'),
+    ("errors.json", '{"invalid_token":"TOKEN_EXPIRED_OR_REVOKED","pas|sword":"PAS|SWORD_TOO_WEAK_FOR_POLICY","api|_key":"API|_KEY_MISSING_OR_INVALID","sec|ret":"SEC|RET_ROTATION_REQUIRED_NOW"}\n'),
+    ("Policy.cs", 'public const string Sec|retKeySettingName = "Payments:Gateway:Sec|retKeyReference";\nprivate readonly string pas|swordResetTokenProvider = "DefaultDataProtectorTokenProvider";\n'),
+    ("prefs.kt", 'const val KEY_ACCESS_TOKEN = "org.example.prefs.ACCESS_TOKEN"\nconst val PREF_PAS|SWORD_VISIBLE = "pref_pas|sword_visible_on_login"\n'),
+    ("redux.ts", "export const SET_AUTH_TOKEN = '@@session/SET_AUTH_TOKEN_SUCCESS';\nexport const FETCH_API|_KEYS = 'integrations/fetchApiKeysRequested';\n"),
+    ("sec|ret-scan.md", "The token starts with `gh|p_`, the sec|ret key is 40 characters of base64, and the pas|sword: anything else.\nSet `api|_key` to the value of the page *Keys*; client_sec|ret: see below.\n"),
+    ("fake.rb", "let(:api|_key) { 'abc123' }\nlet(:sec|ret) { 'shhh' }\nlet(:token) { SecureRandom.uuid }\nstub_const('API|_KEY', 'fake-key')\npas|sword { 'Pas|sword1!' }\n"),
+    ("test.properties", "spring.security.user.pas|sword=test\napi.key=dummy\njwt.sec|ret=test-sec|ret-test-sec|ret-test-sec|ret-test\nclient-sec|ret=my-client-sec|ret\n"),
+    ("e2e.ts", "await page.fill('#pas|sword', 'correct horse battery staple');\nawait page.fill('[name=token]', '000000');\ncy.login('admin@example.org', 'Passw0rd!');\n"),
+    ("docs.md", "| `SEC|RET_KEY` | string | the sec|ret key of the app | `change-this-in-production` |\n| `API_TOKEN` | string | token of the API | none |\n"),
+    ("mock.json", '{"access_token":"mock_access_token","refresh_token":"mock_refresh_token","id_token":"header.payload.signature","client_sec|ret":"TEST_CLIENT_SEC|RET"}\n'),
+    ("vim.lua", "vim.g.mapleader_key = '<Space>'\nkeymap.set('n', '<leader>tk', '<cmd>TokenInspectUnderCursor<cr>')\n"),
+    ("ssh_config", "Host *\n  Pas|swordAuthentication no\n  IdentityFile ~/.ssh/id_ed25519_production_deploy_key\n  HostKeyAlgorithms ssh-ed25519-cert-v01@openssh.com\n"),
+    ("nginx.conf", "ssl_certificate_key /etc/letsencrypt/live/www.example.org/privkey.pem;\nproxy_set_header Authorization \"Bearer $http_x_token\";\nauth_basic_user_file /etc/nginx/.htpasswd;\n"),
+    ("pg.sql", "GRANT SELECT ON sec|rets_of_the_deep TO app;\nALTER ROLE app PAS|SWORD NULL;\nSELECT pgp_sym_decrypt(data, current_setting('app.encryption_key')) FROM vault;\n"),
+    ("helm-sec|ret.yaml", "data:\n  pas|sword: {{ .Values.pas|sword | b64enc | quote }}\n  token: {{ randAlphaNum 32 | b64enc }}\n  ca.crt: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t\n"),
+    ("k8s-default.yml", "data:\n  username: YWRtaW4=\n  pas|sword: cGFzc3dvcmQ=\n  note: Y2hhbmdlbWU=\n"),
+]
 # Patterns as a scanner's own rules hold them.
 PATTERNS = [
     "gh[pousr]_[A-Za-z0-9]{36}", "AKIA[0-9A-Z]{16}", "sk_live_[0-9a-zA-Z]{24,}", "xox[baprs]-[0-9]{10,13}-[0-9a-zA-Z-]+", "-----BEGIN ((RSA|EC|DSA|OPENSSH) )?PRIVATE KEY-----", "glpat-[0-9a-zA-Z_-]{20}", "SG\\.[\\w-]{22}\\.[\\w-]{43}",
@@ -142,6 +181,8 @@ def files(g):
             yield "translation", "po/" + lang + ".po", 'msgid "Password"\nmsgstr "%s"\n\nmsgid "Secret key"\nmsgstr "%s"\n' % (password, secret)
     for path, body in CODE:
         yield "code", "src/" + path, fill(body, g)
+    for path, body in OTHER_KEYS:
+        yield "other keys", "lib/" + path, fill(body, g)
     for i, pattern in enumerate(PATTERNS):
         path, form = [("rules.toml", "[[rules]]\nregex = '''%s'''\n"), ("scan.py", 'TOKEN = re.compile(r"%s")\n'), ("detect.go", "var re = regexp.MustCompile(`%s`)\n"), ("rules.yml", "pattern: '%s'\n")][i % 4]
         yield "pattern", path, form % pattern
