@@ -129,7 +129,7 @@ OTHER_KEYS = [
     ("Policy.cs", 'public const string Sec|retKeySettingName = "Payments:Gateway:Sec|retKeyReference";\nprivate readonly string pas|swordResetTokenProvider = "DefaultDataProtectorTokenProvider";\n'),
     ("prefs.kt", 'const val KEY_ACCESS_TOKEN = "org.example.prefs.ACCESS_TOKEN"\nconst val PREF_PAS|SWORD_VISIBLE = "pref_pas|sword_visible_on_login"\n'),
     ("redux.ts", "export const SET_AUTH_TOKEN = '@@session/SET_AUTH_TOKEN_SUCCESS';\nexport const FETCH_API|_KEYS = 'integrations/fetchApiKeysRequested';\n"),
-    ("sec|ret-scan.md", "The token starts with `gh|p_`, the sec|ret key is 40 characters of base64, and the pas|sword: anything else.\nSet `api|_key` to the value of the page *Keys*; client_sec|ret: see below.\n"),
+    ("secret-scan.md", "The token starts with `gh|p_`, the sec|ret key is 40 characters of base64, and the pas|sword: anything else.\nSet `api|_key` to the value of the page *Keys*; client_sec|ret: see below.\n"),
     ("fake.rb", "let(:api|_key) { 'abc123' }\nlet(:sec|ret) { 'shhh' }\nlet(:token) { SecureRandom.uuid }\nstub_const('API|_KEY', 'fake-key')\npas|sword { 'Pas|sword1!' }\n"),
     ("test.properties", "spring.security.user.pas|sword=test\napi.key=dummy\njwt.sec|ret=test-sec|ret-test-sec|ret-test-sec|ret-test\nclient-sec|ret=my-client-sec|ret\n"),
     ("e2e.ts", "await page.fill('#pas|sword', 'correct horse battery staple');\nawait page.fill('[name=token]', '000000');\ncy.login('admin@example.org', 'Passw0rd!');\n"),
@@ -139,7 +139,7 @@ OTHER_KEYS = [
     ("ssh_config", "Host *\n  Pas|swordAuthentication no\n  IdentityFile ~/.ssh/id_ed25519_production_deploy_key\n  HostKeyAlgorithms ssh-ed25519-cert-v01@openssh.com\n"),
     ("nginx.conf", "ssl_certificate_key /etc/letsencrypt/live/www.example.org/privkey.pem;\nproxy_set_header Authorization \"Bearer $http_x_token\";\nauth_basic_user_file /etc/nginx/.htpasswd;\n"),
     ("pg.sql", "GRANT SELECT ON sec|rets_of_the_deep TO app;\nALTER ROLE app PAS|SWORD NULL;\nSELECT pgp_sym_decrypt(data, current_setting('app.encryption_key')) FROM vault;\n"),
-    ("helm-sec|ret.yaml", "data:\n  pas|sword: {{ .Values.pas|sword | b64enc | quote }}\n  token: {{ randAlphaNum 32 | b64enc }}\n  ca.crt: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t\n"),
+    ("helm-secret.yaml", "data:\n  pas|sword: {{ .Values.pas|sword | b64enc | quote }}\n  token: {{ randAlphaNum 32 | b64enc }}\n  ca.crt: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t\n"),
     ("k8s-default.yml", "data:\n  username: YWRtaW4=\n  pas|sword: cGFzc3dvcmQ=\n  note: Y2hhbmdlbWU=\n"),
 ]
 # Patterns as a scanner's own rules hold them.
