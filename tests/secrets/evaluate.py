@@ -101,7 +101,7 @@ def level_of(entry, hits):
 
 def judge(truth, hits):
     """The figures, and what stands behind each."""
-    rows = {"found": [], "missed": [], "possible_only": [], "weak_found": [], "weak_missed": [], "wrong_certain": [], "wrong_reported": [], "wrong_silent": [],
+    rows = {"fresh_found": [], "fresh_missed": [], "found": [], "missed": [], "possible_only": [], "weak_found": [], "weak_missed": [], "wrong_certain": [], "wrong_reported": [], "wrong_silent": [],
             "certain_found": [], "certain_lower": [], "evasion_found": [], "evasion_missed": [], "stretch_found": [], "stretch_missed": [], "out_found": [], "out_missed": [],
             "false_files": [], "false_possible": [], "debatable_found": [], "debatable_silent": []}
     for e in truth:
@@ -113,7 +113,9 @@ def judge(truth, hits):
                 rows["false_files" if max(levels) >= 1 else "false_possible"].append(e)
             continue
         level = level_of(e, hits)
-        if cat == "pos" and e["expected"] == "possible":
+        if cat == "fresh":
+            rows["fresh_found" if level >= 1 else "fresh_missed"].append(e)
+        elif cat == "pos" and e["expected"] == "possible":
             rows["weak_found" if level >= 0 else "weak_missed"].append(e)
         elif cat == "pos":
             rows["found" if level >= 1 else "missed"].append(e)
@@ -141,6 +143,7 @@ def figures(rows, seconds):
         "positives": len(rows["found"]) + len(rows["missed"]),
         "missed": len(rows["missed"]),
         "missed_but_possible": len(rows["possible_only"]),
+        "fresh_recall": round(share(rows["fresh_found"], rows["fresh_missed"]), 4),
         "weak_recall": round(share(rows["weak_found"], rows["weak_missed"]), 4),
         "certain_told_certain": round(share(rows["certain_found"], rows["certain_lower"]), 4),
         "wrong_as_certain": len(rows["wrong_certain"]),
@@ -168,13 +171,13 @@ def name(e):
     return " ".join(w for w in what if w) + "  " + file
 
 
-SHOWN = [("missed", "missed"), ("weak_missed", "missed, expected at possible"), ("certain_lower", "verifiable, not told as certain"), ("wrong_certain", "WRONG CHECKSUM TOLD AS CERTAIN"), ("false_files", "false positives"), ("false_possible", "negatives reported as possible"),
+SHOWN = [("missed", "missed"), ("fresh_missed", "fresh missed"), ("weak_missed", "missed, expected at possible"), ("certain_lower", "verifiable, not told as certain"), ("wrong_certain", "WRONG CHECKSUM TOLD AS CERTAIN"), ("false_files", "false positives"), ("false_possible", "negatives reported as possible"),
          ("evasion_missed", "evasions missed"), ("stretch_missed", "stretch evasions missed"), ("debatable_found", "debatable, reported")]
 
 
 def report(label, fig, rows, quiet):
     print("== %s" % label)
-    print("   recall %.4f (%d missed of %d; %d of them reported as possible), weak %.2f, verifiable told certain %.2f" % (fig["recall"], fig["missed"], fig["positives"], fig["missed_but_possible"], fig["weak_recall"], fig["certain_told_certain"]))
+    print("   recall %.4f (%d missed of %d; %d of them reported as possible), fresh %.2f, weak %.2f, verifiable told certain %.2f" % (fig["recall"], fig["missed"], fig["positives"], fig["missed_but_possible"], fig["fresh_recall"], fig["weak_recall"], fig["certain_told_certain"]))
     print("   files of false positives %d (and %d at possible), wrong checksums: %d as certain, %d reported of %d" % (fig["fp_files"], fig["fp_possible_files"], fig["wrong_as_certain"], fig["wrong_reported"] + fig["wrong_as_certain"], fig["wrong_total"]))
     print("   evasions %.4f (%d missed of %d), stretch %.2f, %.1f s" % (fig["evasions"], fig["evasions_missed"], fig["evasions_total"], fig["stretch"], fig["seconds"]))
     if quiet:
@@ -191,8 +194,8 @@ def limits(text):
     out = {}
     for part in filter(None, (text or "").split(",")):
         key, _, value = part.partition("=")
-        if key not in ("recall", "fp", "evasions", "certain") or not value:
-            sys.exit("evaluate.py: --fail-under takes recall=, fp=, evasions= and certain=, not %r" % part)
+        if key not in ("recall", "fp", "evasions", "certain", "fresh") or not value:
+            sys.exit("evaluate.py: --fail-under takes recall=, fresh=, fp=, evasions= and certain=, not %r" % part)
         out[key] = float(value)
     return out
 
@@ -200,7 +203,7 @@ def limits(text):
 def broken(fig, lim):
     """What falls short, with a wrong checksum told as certain always among it."""
     out = ["%d wrong checksums told as certain" % fig["wrong_as_certain"]] if fig["wrong_as_certain"] else []
-    for key, field in (("recall", "recall"), ("evasions", "evasions"), ("certain", "certain_told_certain")):
+    for key, field in (("recall", "recall"), ("fresh", "fresh_recall"), ("evasions", "evasions"), ("certain", "certain_told_certain")):
         if key in lim and fig[field] < lim[key]:
             out.append("%s %.4f is under %.4f" % (key, fig[field], lim[key]))
     if "fp" in lim and fig["fp_files"] > lim["fp"]:

@@ -13,7 +13,7 @@ import sys
 
 sys.dont_write_bytecode = True
 
-from corpus import contexts, encode, evasions, formats, keys, named, negatives, negatives_text, places, wrong  # noqa: E402
+from corpus import contexts, encode, evasions, formats, fresh, keys, named, negatives, negatives_text, places, wrong  # noqa: E402
 from corpus.rand import Gen, fill  # noqa: E402
 
 A, Z = b"\x01", b"\x02"
@@ -103,6 +103,15 @@ def positives(tree, g, per):
         tree.add("pos", path, text, provider=provider, kind=kind, expected=expected, context="own form")
 
 
+def freshes(tree, g, count):
+    for place, kind, name, value in fresh.entries(g, count):
+        path, before, lines, after = contexts.complete(g, fresh.PLACES[place](g, name, value))
+        body = "\n".join(before + ["\x01" + "\n".join(lines) + "\x02"] + after) + "\n"
+        tree.add("fresh", path, body, provider="by name", kind=kind, expected="likely", context=place)
+    for path, text in fresh.negatives(g, len(fresh.EXPRESSIONS)):
+        tree.add("neg", path, text, provider=None, kind="expression", expected="none", context="negative", line=None)
+
+
 PAIR_FORMS = ["env", "env-quoted", "shell-export", "yaml", "python", "terraform", "js", "properties", "compose", "ruby", "php-array", "json"]
 
 
@@ -189,7 +198,7 @@ def main():
     if os.path.isdir(args.out) and os.listdir(args.out):
         sys.exit("generate.py: %s is not empty" % args.out)
     tree = Tree(args.out)
-    for i, step in enumerate([lambda g: positives(tree, g, args.per), lambda g: wrongs(tree, g), lambda g: hidden(tree, g, args.per), lambda g: clean(tree, g)]):
+    for i, step in enumerate([lambda g: positives(tree, g, args.per), lambda g: wrongs(tree, g), lambda g: hidden(tree, g, args.per), lambda g: clean(tree, g), lambda g: freshes(tree, g, 60 * args.per)]):
         step(Gen(args.seed * 1000 + i))
     tree.write("truth.json", json.dumps({"seed": args.seed, "files": tree.truth}, indent=1).encode())
     by = {}

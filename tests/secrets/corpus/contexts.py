@@ -110,8 +110,12 @@ RAW = {
 
 
 def render(ctx, g, name, value):
-    table = ASSIGN if ctx in ASSIGN else RAW
-    path, before, lines, after = table[ctx](g, name, value)
+    return complete(g, (ASSIGN if ctx in ASSIGN else RAW)[ctx](g, name, value))
+
+
+def complete(g, rendered):
+    """What is left to fill in the secret's own line."""
+    path, before, lines, after = rendered
     lines = [s.replace("%(w1)s", g.word()).replace("%(w2)s", g.word()).replace("%(n)d", str(g.randint(1, 9999))) for s in lines]
     return path, before, lines, after
 
