@@ -42,8 +42,8 @@ const MAY_NAME: [(&str, &[&str]); 17] = [
     (
         "cli",
         &[
-            "config", "forward", "gate", "git", "model", "observe", "policy", "receive", "record", "server", "store",
-            "strict", "wire",
+            "config", "forward", "gate", "git", "model", "observe", "policy", "receive", "record", "secret", "server",
+            "store", "strict", "wire",
         ],
     ),
     ("main", &["cli"]),
