@@ -108,6 +108,8 @@ def freshes(tree, g, count):
         path, before, lines, after = contexts.complete(g, fresh.PLACES[place](g, name, value))
         body = "\n".join(before + ["\x01" + "\n".join(lines) + "\x02"] + after) + "\n"
         tree.add("fresh", path, body, provider="by name", kind=kind, expected="likely", context=place)
+    for ctx, provider, kind, name, value in fresh.formats(g):
+        render(tree, g, ctx, provider, kind, name, value, "likely", group="fresh")
     for path, text in fresh.negatives(g, len(fresh.EXPRESSIONS)):
         tree.add("neg", path, text, provider=None, kind="expression", expected="none", context="negative", line=None)
 

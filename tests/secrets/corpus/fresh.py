@@ -79,6 +79,28 @@ def entries(g, count):
         yield g.choice(places), tail, g.choice(OWNERS) + "_" + tail, fill(template, g)
 
 
+# Formats beside those of formats.py, which the rules' first feedback named: provider, kind, template, name asked for.
+FORMATS = [
+    ("gitlab", "scim token", "gls|oat-{b64u:20}", False), ("gitlab", "feature flags token", "glf|fct-{b64u:20}", False), ("gitlab", "incoming mail token", "gli|mt-{b64u:25}", False),
+    ("slack", "rotated user token", "xo|xe.xoxp-1-{b62:163}", False), ("slack", "workflow trigger", "https://hooks.slack|.com/triggers/T{AZ:10}/{d:13}/{hex:32}", False), ("shopify", "custom app token", "shp|ca_{hex:32}", False), ("shopify", "private app token", "shp|pa_{hex:32}", False),
+    ("sonarqube", "project token", "sq|p_{hex:40}", False), ("planetscale", "oauth token", "psc|ale_oauth_{b64u:43}", False), ("digitalocean", "refresh token", "do|r_v1_{hex:64}", False), ("doppler", "cli token", "dp|.ct.{b62:43}", False), ("doppler", "service account token", "dp|.sa.{b62:43}", False),
+    ("prefect", "service token", "pn|b_{b62:36}", False), ("mailersend", "token", "ml|sn.{hex:64}", False), ("wakatime", "key", "wak|a_{uuid}", False), ("lichess", "token", "li|p_{b62:20}", False), ("42", "secret", "s-s4t2|ud-{hex:64}", False),
+    ("ory", "personal token", "or|y_pat_{b62:32}", False), ("langfuse", "secret key", "sk|-lf-{uuid}", False), ("e2b", "key", "e2|b_{hex:40}", False), ("firecrawl", "key", "f|c-{hex:32}", True), ("together", "key", "tg|p_v1_{b64u:43}", False), ("aiven", "service password", "AV|NS_{b64u:19}", False),
+    ("docker", "swarm join token", "SWM|TKN-1-{az:50}-{az:25}", False), ("docker", "swarm unlock key", "SWM|KEY-1-{b64:43}", False), ("zoho", "refresh token", "1000|.{hex:32}.{hex:32}", True), ("apify", "token", "api|fy_api_{b62:36}", False), ("paddle", "key", "pdl|_live_apikey_01{ulid:24}_{b62:22}_{b62:3}", False),
+    ("cloudinary", "url", "cloud|inary://{d:15}:{b64u:27}@{lo:8}", False), ("tailscale", "oauth client secret", "ts|key-client-k{b62:11}CNTRL-{b62:32}", False), ("cloudflare", "account token", "cf|at_{b62:40}{hex:8}", False), ("sourcegraph", "dotcom gateway token", "sg|d_{hex:64}", False), ("grafana", "old api key", "eyJr|Ijoi{b62:72}=", False),
+    ("google", "hmac id and secret", "GOOG1|E{AZ:56}", True), ("vercel", "personal token", "vc|p_{b62:56}", True), ("deepgram", "key", "{hex:40}", True), ("postmark", "server token", "{uuid}", True), ("assemblyai", "key", "{hex:32}", True), ("persona", "key", "per|sona_production_{uuid}", False), ("retool", "token", "ret|ool_01{ulid:24}", False), ("rootly", "key", "root|ly_{hex:64}", False),
+]
+
+
+def formats(g):
+    from .contexts import ASSIGN, quoted_value_ok
+
+    for provider, kind, template, named in FORMATS:
+        value = fill(template, g)
+        ctx = g.choice([c for c in ASSIGN if quoted_value_ok(c, value)])
+        yield ctx, provider, kind, (provider.upper().replace("42", "FORTYTWO") + "_API_KEY" if named else g.choice(["VALUE", "CURRENT", "SETTING"])), value
+
+
 # Lines under the same names with no secret in them: what most code does with one.
 EXPRESSIONS = [
     ("a.js", "const @camel@ = @w1@.@w2@.@camel@;"), ("b.js", "this.@camel@ = @camel@ || @w1@.@camel@;"), ("c.ts", "  @camel@: config.get<string>('@kebab@'),"), ("d.ts", "const @camel@ = await fetch@Pascal@(@w1@Id, @w2@Options);"),
