@@ -1,5 +1,7 @@
 """Secrets by name in places and under names that no table lists: put together from parts, anew for each seed."""
 
+import base64
+
 from .contexts import _simple
 from .rand import fill
 
@@ -87,7 +89,7 @@ FORMATS = [
     ("prefect", "service token", "pn|b_{b62:36}", False), ("mailersend", "token", "ml|sn.{hex:64}", False), ("wakatime", "key", "wak|a_{uuid}", False), ("lichess", "token", "li|p_{b62:20}", False), ("42", "secret", "s-s4t2|ud-{hex:64}", False),
     ("ory", "personal token", "or|y_pat_{b62:32}", False), ("langfuse", "secret key", "sk|-lf-{uuid}", False), ("e2b", "key", "e2|b_{hex:40}", False), ("firecrawl", "key", "f|c-{hex:32}", True), ("together", "key", "tg|p_v1_{b64u:43}", False), ("aiven", "service password", "AV|NS_{b64u:19}", False),
     ("docker", "swarm join token", "SWM|TKN-1-{az:50}-{az:25}", False), ("docker", "swarm unlock key", "SWM|KEY-1-{b64:43}", False), ("zoho", "refresh token", "1000|.{hex:32}.{hex:32}", True), ("apify", "token", "api|fy_api_{b62:36}", False), ("paddle", "key", "pdl|_live_apikey_01{ulid:24}_{b62:22}_{b62:3}", False),
-    ("cloudinary", "url", "cloud|inary://{d:15}:{b64u:27}@{lo:8}", False), ("tailscale", "oauth client secret", "ts|key-client-k{b62:11}CNTRL-{b62:32}", False), ("cloudflare", "account token", "cf|at_{b62:40}{hex:8}", False), ("sourcegraph", "dotcom gateway token", "sg|d_{hex:64}", False), ("grafana", "old api key", "eyJr|Ijoi{b62:72}=", False),
+    ("cloudinary", "url", "cloud|inary://{d:15}:{b64u:27}@{lo:8}", False), ("tailscale", "oauth client secret", "ts|key-client-k{b62:11}CNTRL-{b62:32}", False), ("cloudflare", "account token", "cf|at_{b62:40}{hex:8}", False), ("sourcegraph", "dotcom gateway token", "sg|d_{hex:64}", False), ("grafana", "old api key", lambda g: base64.b64encode(fill('{"k":"{b62:32}","n":"ci","id":1}', g).encode()).decode(), False),
     ("google", "hmac id and secret", "GOOG1|E{AZ:56}", True), ("vercel", "personal token", "vc|p_{b62:56}", True), ("deepgram", "key", "{hex:40}", True), ("postmark", "server token", "{uuid}", True), ("assemblyai", "key", "{hex:32}", True), ("persona", "key", "per|sona_production_{uuid}", False), ("retool", "token", "ret|ool_01{ulid:24}", False), ("rootly", "key", "root|ly_{hex:64}", False),
 ]
 
