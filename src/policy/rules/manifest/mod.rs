@@ -8,6 +8,7 @@ mod formats;
 mod go;
 mod ini;
 mod java;
+mod known;
 mod location;
 mod model;
 mod npm;
