@@ -21,11 +21,13 @@ pub(super) fn jwt(token: &[u8]) -> Verdict {
     if !header.get("alg").is_some_and(Value::is_string) {
         return Verdict::Wrong;
     }
-    if encrypted || json(payload).is_some_and(|payload| payload.is_object()) {
-        Verdict::Unknown
-    } else {
-        Verdict::Wrong
+    if encrypted {
+        return Verdict::Unknown;
     }
+    let Some(payload) = json(payload).filter(Value::is_object) else { return Verdict::Wrong };
+    // Supabase's `anon` is for anyone to have.
+    let is_public = payload.get("role").is_some_and(|role| role == "anon");
+    if is_public { Verdict::Wrong } else { Verdict::Unknown }
 }
 
 /// A token whose body, after its prefix and perhaps before a secret of its own, is a JSON object in base64
