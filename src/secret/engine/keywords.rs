@@ -23,22 +23,15 @@ pub(super) struct Keywords {
 struct Word {
     bytes: Vec<u8>,
     rules: Vec<u16>,
-    /// Its first eight bytes, folded as texts are, and which bits of them count.
-    start: u64,
-    mask: u64,
 }
 
 impl Word {
     fn new(bytes: &[u8], rules: Vec<u16>) -> Self {
-        let number = |byte: fn(&u8) -> u8| bytes.iter().take(8).rev().fold(0, |all, b| all << 8 | u64::from(byte(b)));
-        Self { bytes: bytes.to_vec(), rules, start: number(|byte| byte | CASE), mask: number(|_| 0xff) }
+        Self { bytes: bytes.to_vec(), rules }
     }
 
     fn is_at(&self, text: &[u8]) -> bool {
-        let is_start = text
-            .first_chunk::<8>()
-            .is_none_or(|start| (u64::from_le_bytes(*start) | EACH_CASE) & self.mask == self.start);
-        is_start && text.get(..self.bytes.len()).is_some_and(|here| here.eq_ignore_ascii_case(&self.bytes))
+        text.get(..self.bytes.len()).is_some_and(|here| here.eq_ignore_ascii_case(&self.bytes))
     }
 }
 
@@ -65,18 +58,19 @@ impl Keywords {
         for (word, number) in words.iter().zip(0..) {
             match &word.bytes[..] {
                 [a, b, c] => {
-                    add(&mut triples, triple(gram(&[*a, *b, *c])), number, 0);
-                    add(&mut odd, triple(gram(&[*a, *b, *c])), number, -1);
+                    add(&mut triples, triple(gram(&[*a, *b, *c])), Entry::new(&word.bytes, number, 0));
+                    add(&mut odd, triple(gram(&[*a, *b, *c])), Entry::new(&word.bytes, number, -1));
                 }
                 [a, b, c, d] => {
-                    add(&mut triples, triple(gram(&[*a, *b, *c])), number, 0);
-                    add(&mut triples, triple(gram(&[*b, *c, *d])), number, 1);
+                    add(&mut triples, triple(gram(&[*a, *b, *c])), Entry::new(&word.bytes, number, 0));
+                    add(&mut triples, triple(gram(&[*b, *c, *d])), Entry::new(&word.bytes, number, 1));
                 }
-                word => {
-                    let at = rarest(word);
+                bytes => {
+                    let at = rarest(bytes);
                     for at in [at, at + 1] {
-                        let bytes = word.get(at..at + 4).unwrap_or_default();
-                        add(&mut quads, quad(gram(bytes)), number, i8::try_from(at).expect("a short word"));
+                        let offset = i8::try_from(at).expect("a short word");
+                        let part = bytes.get(at..at + 4).unwrap_or_default();
+                        add(&mut quads, quad(gram(part)), Entry::new(bytes, number, offset));
                     }
                 }
             }
@@ -116,8 +110,11 @@ impl Keywords {
         {
             for entry in grams.entries(slot) {
                 let Some(start) = at.checked_add_signed(-isize::from(entry.offset)) else { continue };
-                let Some(word) = self.words.get(usize::from(entry.word)) else { continue };
-                if word.is_at(text.get(start..).unwrap_or_default()) {
+                let here = text.get(start..).unwrap_or_default();
+                if !entry.may_be_at(here) {
+                    continue;
+                }
+                if let Some(word) = self.words.get(usize::from(entry.word)).filter(|word| word.is_at(here)) {
                     hit(&word.rules, start);
                 }
             }
@@ -158,9 +155,26 @@ struct Grams {
 /// A part of a keyword.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
-    word: u16,
-    /// Where in the keyword it is.
+    /// The keyword's first eight bytes, folded, and how many there are if it is shorter.
+    start: u64,
+    length: u8,
+    /// Where in the keyword the part is.
     offset: i8,
+    word: u16,
+}
+
+impl Entry {
+    fn new(bytes: &[u8], word: u16, offset: i8) -> Self {
+        let (start, length) = (bytes.get(..8).unwrap_or(bytes), u8::try_from(bytes.len().min(8)).unwrap_or(8));
+        let mask = u64::MAX >> (64 - 8 * u32::from(length));
+        Self { start: gram(start) & mask, length, offset, word }
+    }
+
+    #[inline]
+    fn may_be_at(&self, text: &[u8]) -> bool {
+        let mask = u64::MAX >> (64 - 8 * u32::from(self.length));
+        text.first_chunk::<8>().is_none_or(|start| (u64::from_le_bytes(*start) | EACH_CASE) & mask == self.start)
+    }
 }
 
 impl Grams {
@@ -202,8 +216,8 @@ impl Grams {
     }
 }
 
-fn add(slots: &mut BTreeMap<usize, Vec<Entry>>, slot: usize, word: u16, offset: i8) {
-    slots.entry(slot).or_default().push(Entry { word, offset });
+fn add(slots: &mut BTreeMap<usize, Vec<Entry>>, slot: usize, entry: Entry) {
+    slots.entry(slot).or_default().push(entry);
 }
 
 /// The bytes as a text has them, folded.

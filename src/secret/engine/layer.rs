@@ -39,9 +39,15 @@ impl Frame<'_> {
 
 /// Everything found in the original bytes, and in what is encoded in them.
 pub(super) fn scan(scanner: &Scanner, path: Option<&[u8]>, bytes: &[u8]) -> Vec<Found> {
-    let mut work = Work { scanner, path, found: Vec::new(), progress: Vec::new(), texts: 0, bound: Vec::new() };
+    scan_counted(scanner, path, bytes).0
+}
+
+/// The same, and how many bytes were looked at for it.
+pub(super) fn scan_counted(scanner: &Scanner, path: Option<&[u8]>, bytes: &[u8]) -> (Vec<Found>, usize) {
+    let mut work =
+        Work { scanner, path, found: Vec::new(), progress: Vec::new(), texts: 0, bound: Vec::new(), work: 0 };
     work.frame(&Frame { text: bytes, from: None });
-    work.found
+    (work.found, work.work)
 }
 
 struct Work<'a> {
@@ -54,6 +60,8 @@ struct Work<'a> {
     texts: u64,
     /// Rules bound to names that were met, and whether this is such a file.
     bound: Vec<(usize, bool)>,
+    /// Bytes looked at: those of all texts, and of the places where patterns were tried.
+    work: usize,
 }
 
 /// What was done for one rule in one text.
@@ -70,6 +78,7 @@ struct Progress {
 impl Work<'_> {
     fn frame(&mut self, frame: &Frame<'_>) {
         self.texts += 1;
+        self.work = self.work.saturating_add(frame.text.len());
         let scanner = self.scanner;
         scanner.keywords.find(frame.text, |rules, start| {
             for &rule in rules {
@@ -133,6 +142,7 @@ impl Work<'_> {
         if let Some(starts) = starts {
             for start in starts.iter().filter_map(|before| at.checked_sub(*before)) {
                 progress.tried = progress.tried.saturating_add(end.saturating_sub(start));
+                self.work = self.work.saturating_add(end.saturating_sub(start));
                 if let Some(found) = pattern.at(text, start, end) {
                     self.matched(frame, number, &found);
                 }
@@ -145,6 +155,7 @@ impl Work<'_> {
         }
         let start = line(text, at).start;
         progress.searched = end;
+        self.work = self.work.saturating_add(end.saturating_sub(start));
         let mut from = start;
         for tries in 0.. {
             let Some(found) = pattern.within(text, from..end) else { return };
