@@ -256,6 +256,35 @@ fn rules_and_repositories() {
             "4:15 expected a whole number that is not negative, found an integer | \n",
         ),
         (
+            "kind = \"identity\"\nthen = \"warn\"\nnames = true".into(),
+            "1:1 one of the keys `author`, `committer`, `tagger`, `domains` and `sponsor_trailer` is missing here | \n",
+        ),
+        (
+            "kind = \"identity\"\nthen = \"warn\"\nauthor = \"me\"\ndomains = \"@x\"\nsponsor_trailer = \"By:\"".into(),
+            "4:10 `me` is not possible here | known here: principal, sponsor, principal-or-sponsor, known, any\n\
+             5:11 not a domain | write it as in an address; `*.` before it means all domains below\n\
+             6:19 not the key of a trailer | write it without the colon: \"Signed-off-by\"\n",
+        ),
+        (
+            "kind = \"message\"\nthen = \"warn\"\nrequire = \"(\"\ntrailers = []\nscope = \"all\"\nline_length_max = 0".into(),
+            "4:11 not a regular expression: unclosed group | \n5:12 an empty list asks for nothing | \n\
+             6:9 `all` is not possible here | known here: commits, tags\n7:19 no message could be as short | \n",
+        ),
+        (
+            "kind = \"signature\"\nthen = \"warn\"".into(),
+            "1:1 one of the keys `by` and `keys` is missing here | \n",
+        ),
+        (
+            "kind = \"signature\"\nthen = \"warn\"\nby = [\"sponsr\", \"group:x\"]\nkeys = [\"ssh-ed25519 x\", \"-----BEGIN\"]\nwhat = \"tag\"".into(),
+            "4:7 `sponsr` is not possible here | did you mean `sponsor`?\n\
+             5:9 not an OpenSSH public key | write one line of a .pub file: \"ssh-ed25519 AAAA… name\"\n\
+             5:26 not an armored OpenPGP public key | \n6:8 `tag` is not possible here | did you mean `tags`?\n",
+        ),
+        (
+            "kind = \"signature\"\nthen = \"warn\"\nby = \"group:x\"".into(),
+            "4:6 there is no group `x` | \n",
+        ),
+        (
             "kind = \"entry-name\"\nthen = \"warn\"".into(),
             "1:1 nothing is asked of names here | set `what`, `length_max` or `depth_max`\n",
         ),

@@ -13,6 +13,7 @@ mod log;
 mod policy;
 mod receive_pack;
 mod rules;
+mod scan;
 mod serve;
 mod try_;
 
@@ -59,6 +60,8 @@ enum Command {
     Hook(HookCommand),
     /// Serve one push on stdin and stdout, in the place of git-receive-pack.
     ReceivePack(ReceivePackArgs),
+    /// Look for secrets in files, or in what a range of commits brought.
+    Scan(ScanArgs),
     /// Print the version.
     Version,
 }
@@ -157,6 +160,31 @@ pub struct ReceivePackArgs {
     pub data: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+pub struct ScanArgs {
+    /// Files and directories, or a range of commits such as main..HEAD [default: this directory].
+    #[arg(value_name = "PATH|RANGE")]
+    pub targets: Vec<String>,
+    /// What these commits brought, of the repository this directory is in.
+    #[arg(long, value_name = "RANGE", conflicts_with = "targets")]
+    pub range: Option<String>,
+    /// Leave out what is less sure: possible, likely or certain.
+    #[arg(long, value_name = "WORD", default_value = "likely")]
+    pub certainty: String,
+    /// One JSON object a finding.
+    #[arg(long, conflicts_with = "sarif")]
+    pub json: bool,
+    /// SARIF 2.1.0.
+    #[arg(long)]
+    pub sarif: bool,
+    /// A key of 32 bytes: each finding gets a fingerprint, equal for equal secrets.
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Threads [default: one a processor].
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -178,6 +206,7 @@ pub fn main() -> ExitCode {
         Command::Log(args) => log::run(&cli.config, &args),
         Command::Hook(HookCommand::PreReceive(args)) => hook::pre_receive(&args),
         Command::ReceivePack(args) => receive_pack::run(&args),
+        Command::Scan(args) => scan::run(&args),
         Command::Version => {
             print(&format!("refgate {}\n", env!("CARGO_PKG_VERSION")));
             DONE
@@ -244,6 +273,11 @@ mod tests {
             ("refgate hook pre-receive --as claude-1 --policy p.toml", true),
             ("refgate hook pre-receive", false),
             ("refgate hook update", false),
+            ("refgate scan", true),
+            ("refgate scan a b --json --certainty certain --threads 2 --key k", true),
+            ("refgate scan --range a..b --sarif", true),
+            ("refgate scan a --range a..b", false),
+            ("refgate scan --json --sarif", false),
             ("refgate", false),
         ] {
             assert_eq!(Cli::try_parse_from(line.split(' ')).is_ok(), good, "{line}");

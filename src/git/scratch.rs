@@ -46,6 +46,9 @@ impl Scratch {
     /// Takes all refs of a git bundle.
     pub fn fetch_bundle(&self, bundle: &Path) -> Result<(), CommandError> {
         let mut command = GitCommand::git("fetch")?;
+        // To git a bundle is a remote like any other.
+        command.setting("protocol.file.allow", "always");
+        let bundle = std::path::absolute(bundle).map_err(CommandError::Spawn)?;
         command.git_dir(self.path()).args(["-q", "--no-write-fetch-head", "--update-head-ok", "--force", "--"]);
         command.arg(bundle).arg("+refs/*:refs/*");
         command.run(b"", TIME_MAX, OUTPUT_BYTES_MAX).map(drop)

@@ -59,9 +59,12 @@ impl<'a> Address<'a> {
 mod tests {
     use super::*;
 
+    /// Name, address, seconds.
+    type Read = Option<(&'static str, &'static str, u64)>;
+
     #[test]
     fn only_plain_lines_say_who() {
-        let table: [(&[u8], Option<(&str, &str, u64)>); 22] = [
+        let table: [(&[u8], Read); 22] = [
             (b"Dana <dana@acme.dev> 1700000000 +0100", Some(("Dana", "dana@acme.dev", 1_700_000_000))),
             (
                 b"Dana de la X <1+dana@users.noreply.github.com> 1 -0000",

@@ -126,10 +126,6 @@ impl People {
         self.list.iter().map(|person| &person.principal)
     }
 
-    pub fn everybody(&self) -> impl Iterator<Item = &Person> {
-        self.list.iter()
-    }
-
     /// Who is in a group; nobody, if there is no such group.
     pub fn members(&self, group: &str) -> impl Iterator<Item = &Person> {
         let members = self.groups.get(group).map(|group| group.members.members.as_slice()).unwrap_or_default();

@@ -16,5 +16,6 @@ mod push;
 mod raw;
 #[path = "../support/mod.rs"]
 mod servers;
+mod signed;
 mod support;
 mod upstreams;

@@ -28,15 +28,12 @@ pub(super) fn github_pat(token: &[u8]) -> Verdict {
     Verdict::fits(fits)
 }
 
-/// GitLab's routable token: prefix and payload, `.01.`, the payload's length as two base-36 digits, and the CRC-32 of all
-/// before it as seven.
+/// GitLab's routable token: prefix and payload, perhaps a version, then the payload's length as two base-36 digits and the
+/// CRC-32 of all before it as seven.
 pub(super) fn gitlab_routable(token: &[u8]) -> Verdict {
-    let mut parts = token.rsplit(|byte| *byte == b'.');
-    let (Some(last), Some(version), Some(_)) = (parts.next(), parts.next(), parts.next()) else {
+    let last = token.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+    if last.len() != 9 || last.len() == token.len() {
         return Verdict::Unknown; // the older form has no sum
-    };
-    if last.len() != 9 || version.len() != 2 {
-        return Verdict::Unknown;
     }
     let Some((covered, sum)) = split_end(token, 7) else { return Verdict::Unknown };
     Verdict::fits(sum == digits::<7>(crc32fast::hash(covered), BASE36))
@@ -148,11 +145,13 @@ mod tests {
         let github = format!("gh{}_{}", 'p', "k3J9".repeat(9));
         let fine = format!("github_{}_{}_{}", "pat", "a1B".repeat(7) + "c", "Zk8q".repeat(14) + "Xyz");
         let routable = format!("gl{}-{}.01.0q{}", "pat", "bzoxCnA6MQp1OjFx", "0".repeat(7));
+        let versionless = format!("gl{}-{}.0q{}", "dt", "bzoxCnA6MQp1OjFx", "0".repeat(7));
         let grafana_token = format!("gl{}_{}_{}", "sa", "Ab3k".repeat(8), "0".repeat(8));
-        let checked: [(&str, String, Fix, super::super::Check); 4] = [
+        let checked: [(&str, String, Fix, super::super::Check); 5] = [
             ("github", github, fix::crc32_base62, crc32_base62),
             ("fine-grained", fine, fix::github_pat, github_pat),
             ("gitlab", routable, fix::gitlab_routable, gitlab_routable),
+            ("gitlab without a version", versionless, fix::gitlab_routable, gitlab_routable),
             ("grafana", grafana_token, fix::grafana, grafana),
         ];
         for (name, token, put, check) in checked {

@@ -21,11 +21,13 @@ pub(super) fn jwt(token: &[u8]) -> Verdict {
     if !header.get("alg").is_some_and(Value::is_string) {
         return Verdict::Wrong;
     }
-    if encrypted || json(payload).is_some_and(|payload| payload.is_object()) {
-        Verdict::Unknown
-    } else {
-        Verdict::Wrong
+    if encrypted {
+        return Verdict::Unknown;
     }
+    let Some(payload) = json(payload).filter(Value::is_object) else { return Verdict::Wrong };
+    // Supabase's `anon` is for anyone to have.
+    let is_public = payload.get("role").is_some_and(|role| role == "anon");
+    if is_public { Verdict::Wrong } else { Verdict::Unknown }
 }
 
 /// A token whose body, after its prefix and perhaps before a secret of its own, is a JSON object in base64
@@ -49,7 +51,19 @@ pub(super) fn basic_credentials(text: &[u8]) -> Verdict {
     let printable =
         bytes.iter().all(|byte| (0x20..0x7f).contains(byte) || *byte >= 0x80) && std::str::from_utf8(&bytes).is_ok();
     let has_password = bytes.len() > colon.saturating_add(1);
-    if printable && has_password { Verdict::Unknown } else { Verdict::Wrong }
+    // The examples of RFC 7617 and of every manual.
+    let is_example = [&b"Aladdin:"[..], b"user:pass", b"username:password", b"test:123"]
+        .iter()
+        .any(|start| bytes.starts_with(start));
+    if printable && has_password && !is_example { Verdict::Unknown } else { Verdict::Wrong }
+}
+
+/// Text in base64, as in a Kubernetes Secret.
+pub(super) fn base64_text(text: &[u8]) -> Verdict {
+    let is_text = |bytes: Vec<u8>| {
+        bytes.len() >= 6 && bytes.iter().all(|byte| byte.is_ascii_graphic() || b" \t\r\n".contains(byte))
+    };
+    if decoded(text).is_some_and(is_text) { Verdict::Unknown } else { Verdict::Wrong }
 }
 
 /// Mapbox: `sk.`, a JSON object with the account in `u`, and a signature.
@@ -98,6 +112,8 @@ mod tests {
             (r#"{"alg":"HS256""#, r#"{"sub":"7"}"#, Verdict::Wrong),
             (r#"{"alg":"HS256"}"#, r#"{"sub":"7""#, Verdict::Wrong),
             (r#"{"alg":"HS256"}"#, r"[]", Verdict::Wrong),
+            (r#"{"alg":"HS256"}"#, r#"{"role":"anon"}"#, Verdict::Wrong),
+            (r#"{"alg":"HS256"}"#, r#"{"role":"service_role"}"#, Verdict::Unknown),
             (r#"{"alg":"dir","enc":"A256GCM"}"#, "", Verdict::Unknown),
         ];
         for (header, payload, expected) in cases {
@@ -119,8 +135,9 @@ mod tests {
 
     #[test]
     fn basic_credentials_are_a_user_and_a_password() {
-        let cases: [(&[u8], Verdict); 5] = [
+        let cases: [(&[u8], Verdict); 6] = [
             (b"user:hunter2k", Verdict::Unknown),
+            (b"username:password", Verdict::Wrong),
             (b"user:", Verdict::Wrong),
             (b"no colon here", Verdict::Wrong),
             (b"a:b\x00c", Verdict::Wrong),

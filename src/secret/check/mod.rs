@@ -38,6 +38,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("azure-identifiable", azure::identifiable),
     ("base58check", base58::check),
     ("base64-json", encoded::base64_json),
+    ("base64-text", encoded::base64_text),
     ("basic-credentials", encoded::basic_credentials),
     ("cloudflare-crc32", checksum::cloudflare),
     ("crc32-base62", checksum::crc32_base62),

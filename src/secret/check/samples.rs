@@ -38,6 +38,7 @@ pub fn right(check: &str, value: &[u8], seed: u8) -> Vec<u8> {
         "base64-json" => return encoded_json(&value, seed).into_bytes(),
         "mapbox" => return format!("sk.{}.{}", json(seed), letters(22, seed)).into_bytes(),
         "basic-credentials" => return STANDARD.encode(format!("deploy:{}", letters(21, seed))).into_bytes(),
+        "base64-text" => return STANDARD.encode(letters(24, seed)).into_bytes(),
         "discord" => {
             let number = STANDARD.encode(format!("1{:017}", u64::from(seed) * 7_919_417_113_201 + 41));
             let rest = value.iter().position(|byte| *byte == b'.').map_or(&b""[..], |at| &value[at..]);

@@ -44,7 +44,7 @@ impl Decoded {
     /// The form that decoded bytes were in: the first that is in them, or else in the text.
     pub(in crate::secret) fn encoding(&self, range: &Range<usize>) -> Option<&'static str> {
         let first = self.pieces.partition_point(|piece| piece.decoded < range.start);
-        let within = self.pieces.iter().skip(first).take_while(|piece| piece.decoded <= range.end);
+        let within = self.pieces.iter().skip(first).take_while(|piece| piece.decoded < range.end);
         let form = within.filter_map(|piece| piece.form).next();
         form.or_else(|| self.pieces.iter().find_map(|piece| piece.form))
     }

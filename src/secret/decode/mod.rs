@@ -23,3 +23,6 @@ pub(super) fn each(text: &[u8], found: &mut dyn FnMut(&Decoded)) {
     unescape::each(text, found);
     wide::each(text, found);
 }
+
+#[cfg(test)]
+mod tests;

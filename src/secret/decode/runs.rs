@@ -15,7 +15,7 @@ pub(super) fn each(text: &[u8], found: &mut dyn FnMut(&Decoded)) {
     let (mut at, mut done) = (0, 0);
     // A run that is long enough has two whole words of eight bytes beside each other: every second one is looked at.
     while let Some(word) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        if !may_be_base64(u64::from_le_bytes(*word)) || !word.iter().all(|byte| is_base64(*byte)) {
+        if !may_be_run(text, at, *word) || !word.iter().all(|byte| is_base64(*byte)) {
             at += 16;
             continue;
         }
@@ -26,6 +26,15 @@ pub(super) fn each(text: &[u8], found: &mut dyn FnMut(&Decoded)) {
         done = if end - start >= BASE64_MIN { run(text, start, end, &mut scratch, found) } else { end };
         at = done.next_multiple_of(16).max(at + 16);
     }
+}
+
+/// Whether this word and one beside it may be in a run: a quick no for most.
+fn may_be_run(text: &[u8], at: usize, word: [u8; 8]) -> bool {
+    let other = |at: Option<usize>| {
+        let word = at.and_then(|at| text.get(at..)).and_then(<[u8]>::first_chunk::<8>);
+        word.is_some_and(|word| may_be_base64(u64::from_le_bytes(*word)))
+    };
+    may_be_base64(u64::from_le_bytes(word)) && (other(at.checked_add(8)) | other(at.checked_sub(8)))
 }
 
 /// Whether all eight bytes are from `+` to `z`: a quick no for most.

@@ -48,11 +48,11 @@ impl<'a> Literals<'a> {
         (!is_list || self.is_joined(at)).then_some(gap + 2)
     }
 
-    /// Whether parts of a token are on both sides.
+    /// Whether parts of a token are on both sides; after it, something invisible too may be.
     pub(super) fn is_between(&self, start: usize, end: usize) -> bool {
         let byte = |at: Option<usize>| at.and_then(|at| self.text.get(at));
-        let is_token = |at| byte(at).is_some_and(|byte| is_token(*byte) || *byte >= 0x80);
-        is_token(start.checked_sub(1)) && is_token(Some(end))
+        byte(start.checked_sub(1)).is_some_and(|byte| is_token(*byte))
+            && byte(Some(end)).is_some_and(|byte| is_token(*byte) || *byte >= 0x80)
     }
 
     /// Whether a list is joined or concatenated near here.

@@ -79,7 +79,10 @@ fn region(literals: &Literals<'_>, start: usize, end: usize) -> Decoded {
         let plain = rest.iter().position(|byte| STARTS.get(usize::from(*byte)) == Some(&true)).unwrap_or(rest.len());
         decoded.bytes.extend_from_slice(rest.get(..plain).unwrap_or_default());
         at += plain;
-        match escape(literals, at).filter(|_| at < end) {
+        if at >= end {
+            break;
+        }
+        match escape(literals, at) {
             Some(escape) => {
                 if escape.byte.is_some() {
                     decoded.piece(at, Some(escape.form));

@@ -19,6 +19,8 @@ pub(super) fn each(text: &[u8], found: &mut dyn FnMut(&Decoded)) {
 
 /// Reads characters from here; the end, if there are enough of them.
 fn run(text: &[u8], start: usize, character: usize, found: &mut dyn FnMut(&Decoded)) -> Option<usize> {
+    // A byte order mark is no character, nor the second half of one that is not ASCII.
+    text.get(start + character).filter(|byte| byte.is_ascii())?;
     let pairs = text.get(start..)?.chunks_exact(2);
     let characters = pairs.map_while(|pair| {
         let (byte, other) = (pair.get(character)?, pair.get(1 - character)?);

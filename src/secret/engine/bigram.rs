@@ -68,16 +68,23 @@ fn letter(byte: u8) -> Option<usize> {
     byte.is_ascii_alphabetic().then(|| usize::from(byte.to_ascii_lowercase() - b'a'))
 }
 
-/// How rare three bytes after each other are in code and text, roughly; the higher the rarer.
+/// How rare these bytes are after each other in code and text, roughly and in quarters of a bit.
 pub(super) fn rarity(bytes: &[u8]) -> i32 {
-    let pair = |a: &u8, b: &u8| match (letter(*a), letter(*b)) {
-        (Some(first), Some(second)) => {
-            -FOLLOWS.get(first).and_then(|row| row.get(second)).map_or(0, |score| i32::from(*score))
-        }
-        (None, None) => 16,
-        _ => 12,
+    const BY_FREQUENCY: &[u8; 26] = b"etaoinsrlcdupmfhgbyvwkxqjz";
+    let alone = |byte: u8| match byte {
+        b' ' => 12,
+        b'-' | b'_' => 22,
+        _ => BY_FREQUENCY.iter().zip(16..).find(|(letter, _)| **letter == byte).map_or(28, |(_, rarity)| rarity),
     };
-    bytes.iter().zip(bytes.iter().skip(1)).map(|(a, b)| pair(a, b)).sum()
+    let after = |a: u8, b: u8| match (letter(a), letter(b)) {
+        (Some(first), Some(second)) => {
+            19 - FOLLOWS.get(first).and_then(|row| row.get(second)).map_or(0, |score| i32::from(*score))
+        }
+        _ if a == b => 2,
+        _ => alone(b),
+    };
+    let rest: i32 = bytes.iter().zip(bytes.iter().skip(1)).map(|(a, b)| after(*a, *b)).sum();
+    bytes.first().map_or(0, |first| alone(*first)) + rest
 }
 
 #[cfg(test)]

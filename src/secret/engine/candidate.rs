@@ -4,7 +4,7 @@ use super::layer::Frame;
 use super::{bigram, values};
 use crate::secret::check::Verdict;
 use crate::secret::pattern::Match;
-use crate::secret::rule::{Rule, Side};
+use crate::secret::rule::Rule;
 use crate::secret::{Certainty, Secret};
 use std::ops::Range;
 
@@ -54,9 +54,13 @@ pub(super) fn judge(rule: &Rule, number: usize, frame: &Frame<'_>, found: &Match
 }
 
 fn stands_alone(rule: &Rule, text: &[u8], whole: &Range<usize>) -> bool {
-    let before = whole.start.checked_sub(1).and_then(|at| text.get(at));
-    let allowed = |side: Side, byte: Option<&u8>| byte.is_none_or(|byte| side.allows(*byte));
-    allowed(rule.right, text.get(whole.end)) && (allowed(rule.left, before) || follows_escape(text, whole.start))
+    text.get(whole.end).is_none_or(|after| rule.right.allows(*after)) && stands_left(rule, text, whole.start)
+}
+
+/// Whether a match may start here.
+pub(super) fn stands_left(rule: &Rule, text: &[u8], start: usize) -> bool {
+    let before = start.checked_sub(1).and_then(|at| text.get(at));
+    before.is_none_or(|before| rule.left.allows(*before)) || follows_escape(text, start)
 }
 
 /// `\n` before a match in a string literal is no word.

@@ -1,35 +1,22 @@
 //! Finds every keyword of every rule in one pass, whatever their case.
 //!
 //! An automaton takes one step a byte, and each step waits for the one before. Here only every second position is
-//! looked at: whether the three bytes there may be part of a keyword, by one bit of a table small enough for the
-//! processor's first cache. A keyword of four bytes or more has two such triples beside each other, of which one is at
-//! an even position; the rarest two are taken. Where the bit is set, the keywords behind it are compared.
+//! looked at: whether the four bytes there, or the three, may be part of a keyword, by one bit each of tables small
+//! enough for the processor's first cache. A keyword of five bytes or more has two quads beside each other, of which
+//! one is at an even position; the rarest two are taken. One of four bytes has two triples; those of three have a table of
+//! their own for odd positions. Where a bit is set, the keywords behind it are compared.
 
 use super::bigram::rarity;
 use crate::secret::rule::Rule;
 use std::collections::BTreeMap;
 
-/// Bits of a triple's hash.
-const HASH_BITS: u32 = 16;
-const SLOTS: usize = 1 << HASH_BITS;
-const WORDS: usize = SLOTS / 64;
-const TRIPLE: usize = 3;
-
 #[derive(Debug)]
 pub(super) struct Keywords {
-    /// A bit a hash: whether a keyword has such a triple.
-    bits: Box<[u64; WORDS]>,
-    /// Of each hash, where its entries start; one more at the end.
-    starts: Vec<u32>,
-    entries: Vec<Entry>,
+    quads: Grams,
+    triples: Grams,
+    /// Of keywords of three bytes, one byte on.
+    odd: Grams,
     words: Vec<Word>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    word: u32,
-    /// Where in the keyword the triple is.
-    offset: usize,
 }
 
 #[derive(Debug)]
@@ -38,67 +25,178 @@ struct Word {
     rules: Vec<u16>,
 }
 
+impl Word {
+    fn new(bytes: &[u8], rules: Vec<u16>) -> Self {
+        Self { bytes: bytes.to_vec(), rules }
+    }
+
+    fn is_at(&self, text: &[u8]) -> bool {
+        text.get(..self.bytes.len()).is_some_and(|here| here.eq_ignore_ascii_case(&self.bytes))
+    }
+}
+
+/// The bit that small letters have and capitals have not.
+const CASE: u8 = 0x20;
+const EACH_CASE: u64 = 0x2020_2020_2020_2020;
+
 impl Keywords {
     pub(super) fn new(rules: &[Rule]) -> Self {
         let mut words: BTreeMap<&[u8], Vec<u16>> = BTreeMap::new();
         for (rule, number) in rules.iter().zip(0..) {
             for word in &rule.keywords {
-                words.entry(word).or_default().push(number);
+                let rules = words.entry(word).or_default();
+                if rules.last() != Some(&number) {
+                    rules.push(number);
+                }
             }
         }
-        let words = words.into_iter().map(|(bytes, rules)| Word { bytes: bytes.to_vec(), rules });
-        Self::of(words.collect())
+        Self::of(words.into_iter().map(|(bytes, rules)| Word::new(bytes, rules)).collect())
     }
 
     fn of(words: Vec<Word>) -> Self {
-        let mut slots: BTreeMap<usize, Vec<Entry>> = BTreeMap::new();
+        let (mut quads, mut triples, mut odd) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for (word, number) in words.iter().zip(0..) {
-            for (triple, offset) in triples(&word.bytes) {
-                let entries = slots.entry(slot(triple)).or_default();
-                if !entries.iter().any(|entry| entry.word == number && entry.offset == offset) {
-                    entries.push(Entry { word: number, offset });
+            match &word.bytes[..] {
+                [a, b, c] => {
+                    add(&mut triples, triple(gram(&[*a, *b, *c])), Entry::new(&word.bytes, number, 0));
+                    add(&mut odd, triple(gram(&[*a, *b, *c])), Entry::new(&word.bytes, number, -1));
+                }
+                [a, b, c, d] => {
+                    add(&mut triples, triple(gram(&[*a, *b, *c])), Entry::new(&word.bytes, number, 0));
+                    add(&mut triples, triple(gram(&[*b, *c, *d])), Entry::new(&word.bytes, number, 1));
+                }
+                bytes => {
+                    let at = rarest(bytes);
+                    for at in [at, at + 1] {
+                        let offset = i8::try_from(at).expect("a short word");
+                        let part = bytes.get(at..at + 4).unwrap_or_default();
+                        add(&mut quads, quad(gram(part)), Entry::new(bytes, number, offset));
+                    }
                 }
             }
         }
-        let mut bits = Box::new([0; WORDS]);
-        let (mut starts, mut entries) = (Vec::with_capacity(SLOTS + 1), Vec::new());
-        for slot in 0..SLOTS {
-            starts.push(u32::try_from(entries.len()).expect("the table is small"));
-            if let Some(found) = slots.remove(&slot) {
-                entries.extend(found);
-                if let Some(word) = bits.get_mut(slot / 64) {
-                    *word |= 1 << (slot % 64);
-                }
-            }
-        }
-        starts.push(u32::try_from(entries.len()).expect("the table is small"));
-        Self { bits, starts, entries, words }
+        Self { quads: Grams::new(quads), triples: Grams::new(triples), odd: Grams::new(odd), words }
     }
 
     /// Calls `hit` with a keyword's rules and where it starts, once for every keyword in the text, nearly in order.
     pub(super) fn find(&self, text: &[u8], mut hit: impl FnMut(&[u16], usize)) {
         let mut at = 0;
-        // Three triples of every second position are in eight bytes.
+        // Three quads of every second position are in eight bytes.
         while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-            let bytes = u64::from_le_bytes(*bytes);
-            let (first, second, third) = (slot(bytes), slot(bytes >> 16), slot(bytes >> 32));
-            if self.bit(first) | self.bit(second) | self.bit(third) != 0 {
-                for (slot, at) in [(first, at), (second, at + 2), (third, at + 4)] {
-                    if self.bit(slot) != 0 {
-                        self.compare(text, slot, at, &mut hit);
-                    }
-                }
+            let bytes = u64::from_le_bytes(*bytes) | EACH_CASE;
+            if self.may_be(bytes) | self.may_be(bytes >> 16) | self.may_be(bytes >> 32) != 0 {
+                self.compare(text, bytes, at, &mut hit);
+                self.compare(text, bytes >> 16, at + 2, &mut hit);
+                self.compare(text, bytes >> 32, at + 4, &mut hit);
             }
             at += 6;
         }
         while at < text.len() {
-            let byte = |at: usize| u64::from(text.get(at).copied().unwrap_or(0));
-            let slot = slot(byte(at) | byte(at + 1) << 8 | byte(at + 2) << 16);
-            if self.bit(slot) != 0 {
-                self.compare(text, slot, at, &mut hit);
-            }
+            let byte = |at: usize| u64::from(text.get(at).copied().unwrap_or(0) | CASE);
+            let bytes = byte(at) | byte(at + 1) << 8 | byte(at + 2) << 16 | byte(at + 3) << 24;
+            self.compare(text, bytes, at, &mut hit);
             at += 2;
         }
+    }
+
+    #[inline]
+    fn may_be(&self, bytes: u64) -> u64 {
+        self.quads.bit(quad(bytes)) | self.triples.bit(triple(bytes)) | self.odd.bit(triple(bytes >> 8))
+    }
+
+    fn compare(&self, text: &[u8], bytes: u64, at: usize, hit: &mut impl FnMut(&[u16], usize)) {
+        for (grams, slot) in
+            [(&self.quads, quad(bytes)), (&self.triples, triple(bytes)), (&self.odd, triple(bytes >> 8))]
+        {
+            for entry in grams.entries(slot) {
+                let Some(start) = at.checked_add_signed(-isize::from(entry.offset)) else { continue };
+                let here = text.get(start..).unwrap_or_default();
+                if !entry.may_be_at(here) {
+                    continue;
+                }
+                if let Some(word) = self.words.get(usize::from(entry.word)).filter(|word| word.is_at(here)) {
+                    hit(&word.rules, start);
+                }
+            }
+        }
+    }
+}
+
+/// Bits of a gram's hash.
+const HASH_BITS: u32 = 16;
+const SLOTS: usize = 1 << HASH_BITS;
+const BIT_WORDS: usize = SLOTS / 64;
+const HASH: u32 = 0x9e37_79b1;
+
+/// The hash of the lowest four bytes, which are folded.
+#[inline]
+fn quad(bytes: u64) -> usize {
+    ((bytes as u32).wrapping_mul(HASH) >> (32 - HASH_BITS)) as usize
+}
+
+/// The hash of the lowest three bytes, which are folded.
+#[inline]
+fn triple(bytes: u64) -> usize {
+    ((bytes as u32 & 0x00ff_ffff).wrapping_mul(HASH) >> (32 - HASH_BITS)) as usize
+}
+
+/// Parts of keywords, by their hash.
+#[derive(Debug)]
+struct Grams {
+    /// A bit a hash: whether there is such a part.
+    bits: Box<[u64; BIT_WORDS]>,
+    /// How many bits are set before each word of them.
+    ranks: Box<[u16; BIT_WORDS]>,
+    /// For each bit that is set, where its entries start; one more at the end.
+    starts: Vec<u16>,
+    entries: Vec<Entry>,
+}
+
+/// A part of a keyword.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    /// The keyword's first eight bytes, folded, and how many there are if it is shorter.
+    start: u64,
+    length: u8,
+    /// Where in the keyword the part is.
+    offset: i8,
+    word: u16,
+}
+
+impl Entry {
+    fn new(bytes: &[u8], word: u16, offset: i8) -> Self {
+        let (start, length) = (bytes.get(..8).unwrap_or(bytes), u8::try_from(bytes.len().min(8)).unwrap_or(8));
+        let mask = u64::MAX >> (64 - 8 * u32::from(length));
+        Self { start: gram(start) & mask, length, offset, word }
+    }
+
+    #[inline]
+    fn may_be_at(&self, text: &[u8]) -> bool {
+        let mask = u64::MAX >> (64 - 8 * u32::from(self.length));
+        text.first_chunk::<8>().is_none_or(|start| (u64::from_le_bytes(*start) | EACH_CASE) & mask == self.start)
+    }
+}
+
+impl Grams {
+    fn new(slots: BTreeMap<usize, Vec<Entry>>) -> Self {
+        let small = |number: usize| u16::try_from(number).expect("the table is small");
+        let (mut bits, mut ranks) = (Box::new([0_u64; BIT_WORDS]), Box::new([0; BIT_WORDS]));
+        let (mut starts, mut entries) = (vec![0], Vec::new());
+        for (slot, mut found) in slots {
+            found.sort_unstable();
+            found.dedup();
+            entries.extend(found);
+            starts.push(small(entries.len()));
+            if let Some(word) = bits.get_mut(slot / 64) {
+                *word |= 1 << (slot % 64);
+            }
+        }
+        let mut before = 0;
+        for (word, rank) in bits.iter().zip(ranks.iter_mut()) {
+            *rank = small(before);
+            before += word.count_ones() as usize;
+        }
+        Self { bits, ranks, starts, entries }
     }
 
     #[inline]
@@ -106,40 +204,31 @@ impl Keywords {
         self.bits.get(slot / 64).map_or(0, |word| (word >> (slot % 64)) & 1)
     }
 
-    fn compare(&self, text: &[u8], slot: usize, at: usize, hit: &mut impl FnMut(&[u16], usize)) {
-        let start = |slot: usize| self.starts.get(slot).map_or(0, |start| *start as usize);
-        for entry in self.entries.get(start(slot)..start(slot + 1)).unwrap_or_default() {
-            let (Some(start), Some(word)) = (at.checked_sub(entry.offset), self.words.get(entry.word as usize)) else {
-                continue;
-            };
-            let here = text.get(start..).and_then(|text| text.get(..word.bytes.len()));
-            if here.is_some_and(|here| here.eq_ignore_ascii_case(&word.bytes)) {
-                hit(&word.rules, start);
-            }
+    fn entries(&self, slot: usize) -> &[Entry] {
+        let (Some(word), Some(rank)) = (self.bits.get(slot / 64), self.ranks.get(slot / 64)) else { return &[] };
+        let bit = 1_u64 << (slot % 64);
+        if word & bit == 0 {
+            return &[];
         }
+        let rank = usize::from(*rank) + (word & (bit - 1)).count_ones() as usize;
+        let (Some(start), Some(end)) = (self.starts.get(rank), self.starts.get(rank + 1)) else { return &[] };
+        self.entries.get(usize::from(*start)..usize::from(*end)).unwrap_or_default()
     }
 }
 
-/// The hash of the lowest three bytes. Letters of either case have the same.
-#[inline]
-fn slot(triple: u64) -> usize {
-    let folded = (triple as u32 & 0x00ff_ffff) | 0x0020_2020;
-    (folded.wrapping_mul(0x9e37_79b1) >> (32 - HASH_BITS)) as usize
+fn add(slots: &mut BTreeMap<usize, Vec<Entry>>, slot: usize, entry: Entry) {
+    slots.entry(slot).or_default().push(entry);
 }
 
-/// Triples of which one is at an even position, whatever the position of the keyword.
-fn triples(word: &[u8]) -> Vec<(u64, usize)> {
-    let number = |triple: &[u8]| triple.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte));
-    if word.len() <= TRIPLE {
-        // The second triple goes one byte beyond the keyword, which may be any.
-        let rest = word.get(1..).unwrap_or_default();
-        let any = (0..=255).map(|last| (number(&[rest, &[last]].concat()), 1));
-        return any.chain([(number(word), 0)]).collect();
-    }
-    let pairs = word.windows(TRIPLE + 1).enumerate();
-    let rarity = |pair: &[u8]| rarity(&pair[..TRIPLE]).min(rarity(&pair[1..]));
-    let Some((offset, pair)) = pairs.max_by_key(|(_, pair)| rarity(pair)) else { return Vec::new() };
-    vec![(number(&pair[..TRIPLE]), offset), (number(&pair[1..]), offset + 1)]
+/// The bytes as a text has them, folded.
+fn gram(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |gram, byte| gram << 8 | u64::from(*byte)) | EACH_CASE
+}
+
+/// Where the rarest two quads beside each other are.
+fn rarest(word: &[u8]) -> usize {
+    let rarity = |five: &[u8]| rarity(&five[..4]).min(rarity(&five[1..]));
+    word.windows(5).enumerate().max_by_key(|(_, five)| rarity(five)).map_or(0, |(at, _)| at)
 }
 
 #[cfg(test)]
@@ -154,8 +243,8 @@ mod tests {
 
     #[test]
     fn finds_what_a_search_for_each_finds() {
-        let list = ["abc", "ab_", "abca", "bcab", "_a_b", "cabcab", "a_b_c_a", "bb_bb_bb_b", "ccc"];
-        let words = list.iter().zip(0..).map(|(word, n)| Word { bytes: word.as_bytes().to_vec(), rules: vec![n] });
+        let list = ["abc", "ab_", "abca", "bcab", "_a_b", "cabcab", "a_b_c_a", "bb_bb_bb_b", "ccc", "abc_"];
+        let words = list.iter().zip(0..).map(|(word, n)| Word::new(word.as_bytes(), vec![n]));
         let keywords = Keywords::of(words.collect());
         let mut seed = 1;
         for length in (0..400).map(|n| n % 50) {

@@ -1,9 +1,10 @@
 //! One text, the original or a decoded one: which places of it are tried with which rules.
 
 use super::Scanner;
-use super::candidate::{Found, judge};
+use super::candidate::{Found, judge, stands_left};
 use crate::secret::decode::{self, Decoded};
 use crate::secret::pattern::Match;
+use crate::secret::rule::Rule;
 use std::ops::Range;
 
 /// How deep encodings may be nested.
@@ -38,20 +39,36 @@ impl Frame<'_> {
 
 /// Everything found in the original bytes, and in what is encoded in them.
 pub(super) fn scan(scanner: &Scanner, path: Option<&[u8]>, bytes: &[u8]) -> Vec<Found> {
-    let mut work = Work { scanner, path, found: Vec::new() };
+    scan_counted(scanner, path, bytes).0
+}
+
+/// The same, and how many bytes were looked at for it.
+pub(super) fn scan_counted(scanner: &Scanner, path: Option<&[u8]>, bytes: &[u8]) -> (Vec<Found>, usize) {
+    let mut work =
+        Work { scanner, path, found: Vec::new(), progress: Vec::new(), texts: 0, bound: Vec::new(), work: 0 };
     work.frame(&Frame { text: bytes, from: None });
-    work.found
+    (work.found, work.work)
 }
 
 struct Work<'a> {
     scanner: &'a Scanner,
     path: Option<&'a [u8]>,
     found: Vec<Found>,
+    /// Of each rule, in the text it was last tried in.
+    progress: Vec<Progress>,
+    /// Texts so far.
+    texts: u64,
+    /// Rules bound to names that were met, and whether this is such a file.
+    bound: Vec<(usize, bool)>,
+    /// Bytes looked at: those of all texts, and of the places where patterns were tried.
+    work: usize,
 }
 
 /// What was done for one rule in one text.
 #[derive(Debug, Clone, Copy, Default)]
 struct Progress {
+    /// The number of the text.
+    text: u64,
     /// Up to here, the text was searched.
     searched: usize,
     /// Bytes of the places it was tried at.
@@ -60,16 +77,12 @@ struct Progress {
 
 impl Work<'_> {
     fn frame(&mut self, frame: &Frame<'_>) {
-        let mut progress = Vec::new();
+        self.texts += 1;
+        self.work = self.work.saturating_add(frame.text.len());
         let scanner = self.scanner;
         scanner.keywords.find(frame.text, |rules, start| {
-            if progress.is_empty() {
-                progress.resize(scanner.rules.len(), Progress::default());
-            }
             for &rule in rules {
-                if let Some(progress) = progress.get_mut(usize::from(rule)) {
-                    self.keyword(frame, usize::from(rule), progress, start);
-                }
+                self.keyword(frame, usize::from(rule), start);
             }
         });
         if frame.depth() < DEPTH_MAX {
@@ -79,10 +92,47 @@ impl Work<'_> {
         }
     }
 
-    fn keyword(&mut self, frame: &Frame<'_>, number: usize, progress: &mut Progress, at: usize) {
-        let Some(rule) = self.scanner.rules.get(number).filter(|rule| rule.is_for(self.path)) else { return };
-        let pattern = rule.compiled();
+    fn is_for(&mut self, rule: &Rule, number: usize) -> bool {
+        if rule.paths.is_empty() {
+            return true;
+        }
+        if let Some((_, is_for)) = self.bound.iter().find(|(bound, _)| *bound == number) {
+            return *is_for;
+        }
+        let is_for = rule.is_for(self.path);
+        self.bound.push((number, is_for));
+        is_for
+    }
+
+    /// What was done for a rule in this text.
+    fn progress(&mut self, number: usize) -> Progress {
+        if self.progress.is_empty() {
+            self.progress.resize(self.scanner.rules.len(), Progress::default());
+        }
+        let text = self.texts;
+        let last = self.progress.get(number).copied().filter(|progress| progress.text == text);
+        last.unwrap_or(Progress { text, ..Progress::default() })
+    }
+
+    fn keyword(&mut self, frame: &Frame<'_>, number: usize, at: usize) {
+        let Some(rule) = self.scanner.rules.get(number) else { return };
         let text = frame.text;
+        let pattern = rule.compiled();
+        // Nearly every short keyword is in the middle of a word.
+        if pattern.starts() == Some(&[0]) && !stands_left(rule, text, at) || !self.is_for(rule, number) {
+            return;
+        }
+        let mut progress = self.progress(number);
+        self.search(frame, number, at, &mut progress);
+        if let Some(kept) = self.progress.get_mut(number) {
+            *kept = progress;
+        }
+    }
+
+    fn search(&mut self, frame: &Frame<'_>, number: usize, at: usize, progress: &mut Progress) {
+        let Some(rule) = self.scanner.rules.get(number) else { return };
+        let text = frame.text;
+        let pattern = rule.compiled();
         let after = if rule.block { BLOCK_MAX } else { AFTER_MAX };
         let end = if rule.block { text.len() } else { line(text, at).end };
         let end = end.min(at.saturating_add(after));
@@ -92,6 +142,7 @@ impl Work<'_> {
         if let Some(starts) = starts {
             for start in starts.iter().filter_map(|before| at.checked_sub(*before)) {
                 progress.tried = progress.tried.saturating_add(end.saturating_sub(start));
+                self.work = self.work.saturating_add(end.saturating_sub(start));
                 if let Some(found) = pattern.at(text, start, end) {
                     self.matched(frame, number, &found);
                 }
@@ -104,6 +155,7 @@ impl Work<'_> {
         }
         let start = line(text, at).start;
         progress.searched = end;
+        self.work = self.work.saturating_add(end.saturating_sub(start));
         let mut from = start;
         for tries in 0.. {
             let Some(found) = pattern.within(text, from..end) else { return };

@@ -493,7 +493,7 @@ fn speaks_of_checkouts_calls_actions_and_defaults() {
         ),
         (
             "docker action",
-            said("", "action.yml", None, Some("runs:\n  using: docker\n  image: docker://alpine:3\n")),
+            said("", "tools/action.yml", None, Some("runs:\n  using: docker\n  image: docker://alpine:3\n")),
             &["3 the image `alpine:3` is named without a digest: it can change under its name"],
         ),
         (
@@ -690,7 +690,7 @@ fn a_new_file_asks_for_all_it_has_and_a_deleted_one_checks_nothing() {
         }
         assert!(said("", path, Some(old), Some(&format!("# a comment\n{old}"))).is_empty());
     }
-    assert!(said("", "action.yml", Some("runs: {using: composite, steps: []}"), None).is_empty());
+    assert!(said("", "tools/action.yml", Some("runs: {using: composite, steps: []}"), None).is_empty());
 }
 
 #[test]

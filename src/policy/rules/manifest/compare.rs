@@ -1,10 +1,11 @@
 //! What is in a new version of a file and in none of its old ones, in the words of the rule.
 
 use super::files::{Ecosystem, Kind, Role};
-use super::location::{host, is_plaintext, leaves_repository, path_of, without_revision};
-use super::model::{Dependency, Digest, Manifest, Mark, SettingKind, Source};
+use super::known::{Known, Strength, place};
+use super::location::{host, is_plaintext, leaves_repository, path_of};
+use super::model::{Dependency, Manifest, Mark, SettingKind, Source};
 use super::{Manifests, What};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 /// Something new that the rule is to speak of.
 #[derive(Debug)]
@@ -18,110 +19,6 @@ pub struct Told {
 const TOLD_MAX: usize = 1000;
 /// Names shown of a list of new packages.
 const NAMES_SHOWN: usize = 8;
-
-/// What the old versions of a file have.
-#[derive(Default)]
-struct Known<'a> {
-    hooks: HashSet<(&'a str, &'a str)>,
-    hook_names: HashSet<&'a str>,
-    settings: HashSet<(&'a str, &'a str)>,
-    /// Hosts of registries.
-    hosts: HashSet<String>,
-    names: HashSet<&'a str>,
-    /// Names with what is asked for.
-    versions: HashSet<(&'a str, &'a str)>,
-    /// Names with where they come from.
-    sources: HashSet<(&'a str, String)>,
-    source_names: HashMap<&'a str, HashSet<String>>,
-    /// All the places in them.
-    places: HashSet<String>,
-    urls: HashSet<(&'a str, &'a str)>,
-    /// Of a name and version: whether it has digests, and a strong one.
-    strength: HashMap<(&'a str, &'a str), Strength>,
-    /// The version's digests, by file and algorithm, and with their values.
-    digest_kinds: HashSet<[&'a str; 4]>,
-    digests: HashSet<([&'a str; 4], &'a str)>,
-    twice: HashSet<&'a str>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Strength {
-    #[default]
-    None,
-    Weak,
-    Strong,
-}
-
-impl Strength {
-    fn of(digests: &[Digest]) -> Self {
-        let one = |digest: &Digest| if digest.is_weak() { Self::Weak } else { Self::Strong };
-        digests.iter().map(one).max().unwrap_or_default()
-    }
-}
-
-impl<'a> Known<'a> {
-    fn new(olds: &'a [Manifest]) -> Self {
-        let mut known = Self::default();
-        for old in olds {
-            known.hooks.extend(old.hooks.iter().map(|hook| (hook.name.as_str(), hook.value.as_str())));
-            known.hook_names.extend(old.hooks.iter().map(|hook| hook.name.as_str()));
-            known.settings.extend(old.settings.iter().map(|set| (set.key.as_str(), set.value.as_str())));
-            let registries = old.settings.iter().filter(|set| set.kind == SettingKind::Registry);
-            known.hosts.extend(registries.filter_map(|set| host(&set.value)));
-            known.twice.extend(old.twice.iter().map(|(key, _)| key.as_str()));
-            for dependency in &old.dependencies {
-                known.add(dependency);
-            }
-        }
-        known
-    }
-
-    fn add(&mut self, dependency: &'a Dependency) {
-        let (name, version) = (dependency.name.as_str(), dependency.version.as_str());
-        self.names.insert(name);
-        self.versions.insert((name, version));
-        let place = place(&dependency.source);
-        self.source_names.entry(name).or_default().insert(place.clone());
-        self.places.insert(place.clone());
-        self.sources.insert((name, place));
-        self.urls.insert((name, dependency.source.url()));
-        if let Source::Registry(url) = &dependency.source {
-            self.hosts.extend(host(url));
-        }
-        let strength = self.strength.entry((name, version)).or_default();
-        *strength = Strength::of(&dependency.digests).max(*strength);
-        for digest in &dependency.digests {
-            let kind = [name, version, digest.of.as_str(), digest.algorithm.as_str()];
-            self.digest_kinds.insert(kind);
-            self.digests.insert((kind, digest.value.as_str()));
-        }
-    }
-}
-
-/// What counts as the same place to take a package from.
-fn place(source: &Source) -> String {
-    match source {
-        Source::Usual => "usual".to_owned(),
-        // The package's own file in it changes with every version.
-        Source::Registry(url) => {
-            let plain = if is_plaintext(url) { "plain " } else { "" };
-            host(url).map_or_else(|| url.clone(), |host| format!("registry {plain}{host}"))
-        }
-        Source::Hosted(url) => {
-            let path = path_of(url).to_ascii_lowercase().replace("repos/", "");
-            let mut parts = path.split('/');
-            let (owner, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-            let host = host(url).map(|host| host.replace("api.github.com", "github.com"));
-            format!("hosted {} {owner}/{}", host.unwrap_or_else(|| url.clone()), name.trim_end_matches(".git"))
-        }
-        Source::Git(url) => format!("git {}", without_revision(url, &['#', '?'])),
-        Source::Archive(url) => format!("archive {}", without_revision(url, &['#'])),
-        Source::Path(path) => format!("path {path}"),
-        Source::Named(name) => format!("named {name}"),
-        Source::Alias(name) => format!("alias {name}"),
-        Source::Odd(what) => (*what).to_owned(),
-    }
-}
 
 /// A name or host of the client in a message.
 #[must_use]

@@ -8,6 +8,7 @@ mod formats;
 mod go;
 mod ini;
 mod java;
+mod known;
 mod location;
 mod model;
 mod npm;
@@ -179,7 +180,7 @@ impl Manifests {
             return Ok(());
         };
         let parse = |bytes: &[u8]| (kind.parse)(&String::from_utf8_lossy(bytes));
-        let texts = content.parent_texts()?;
+        let texts: Vec<&[u8]> = content.parent_texts()?.into_iter().flatten().collect();
         let olds: Vec<Manifest> = texts.iter().filter_map(|text| parse(text).ok()).collect();
         match parse(new) {
             Ok(new) => {

@@ -29,17 +29,20 @@ pub fn is_token(text: &[u8]) -> bool {
 
 /// All trailers, in their order.
 pub fn trailers(message: &[u8]) -> impl Iterator<Item = Trailer<'_>> {
-    let block = block(message);
     let mut found: Vec<Trailer<'_>> = Vec::new();
-    for line in block {
+    let mut goes_on = false;
+    for line in block(message) {
         let is_continued = line.first().is_some_and(u8::is_ascii_whitespace);
-        match (key(line), found.last_mut()) {
-            (_, Some(last)) if is_continued => {
+        match (found.last_mut().filter(|_| is_continued && goes_on), key(line)) {
+            (Some(last), _) => {
                 last.value.push(b' ');
                 last.value.extend_from_slice(line.trim());
             }
-            (Some((key, value)), _) => found.push(Trailer { key, value: value.trim().to_owned() }),
-            _ => {}
+            (None, Some((key, value))) if !is_continued => {
+                found.push(Trailer { key, value: value.trim().to_owned() });
+                goes_on = true;
+            }
+            (None, _) => goes_on = false,
         }
     }
     found.into_iter()
@@ -61,7 +64,11 @@ pub fn block(message: &[u8]) -> Vec<&[u8]> {
 fn is_trailer_block(lines: &[&[u8]]) -> bool {
     let (mut trailers, mut others, mut is_generated) = (0_usize, 0_usize, false);
     let mut above_is_trailer = false;
-    for line in lines.iter().filter(|line| !is_comment(line)) {
+    for line in lines {
+        if is_comment(line) {
+            above_is_trailer = false;
+            continue;
+        }
         let is_continued = line.first().is_some_and(u8::is_ascii_whitespace);
         let is_git = GENERATED.iter().any(|prefix| line.starts_with(prefix));
         is_generated |= is_git;

@@ -88,7 +88,7 @@ fn image(reference: &str, node: &Node, picture: &mut Picture) {
     let image = Image::parse(reference);
     let first = image.name.split('/').next().unwrap_or_default();
     let is_registry = image.name.contains('/') && (first.contains(['.', ':', '$']) || first == "localhost");
-    let registry = if is_registry { first } else { "docker.io" };
+    let registry = if is_registry { first } else { "Docker Hub" };
     if image.is_pinned {
         let message = format!("images come from `{}` now", shown(registry));
         let ask = Ask::new(
