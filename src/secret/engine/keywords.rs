@@ -89,11 +89,11 @@ impl Keywords {
         while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
             let bytes = u64::from_le_bytes(*bytes) | EACH_CASE;
             let (first, second, third) = (self.may_be(bytes), self.may_be(bytes >> 16), self.may_be(bytes >> 32));
-            if first | second | third != 0 {
+            if (first | second | third) & 1 != 0 {
                 for (may_be, bytes, at) in
                     [(first, bytes, at), (second, bytes >> 16, at + 2), (third, bytes >> 32, at + 4)]
                 {
-                    if may_be != 0 {
+                    if may_be & 1 != 0 {
                         self.compare(text, bytes, at, &mut hit);
                     }
                 }
@@ -108,6 +108,7 @@ impl Keywords {
         }
     }
 
+    /// The lowest bit says whether a part of a keyword may be at these bytes.
     #[inline]
     fn may_be(&self, bytes: u64) -> u64 {
         self.quads.bit(quad(bytes)) | self.triples.bit(triple(bytes)) | self.odd.bit(triple(bytes >> 8))
@@ -136,7 +137,7 @@ impl Keywords {
 
 /// Bits of a gram's hash: there are more quads than triples, and each bit that is set by chance costs a comparison.
 const QUAD_BITS: u32 = 18;
-const TRIPLE_BITS: u32 = 16;
+const TRIPLE_BITS: u32 = 17;
 /// Words of 64 bits in a table of each.
 const QUAD_WORDS: usize = 1 << (QUAD_BITS - 6);
 const TRIPLE_WORDS: usize = 1 << (TRIPLE_BITS - 6);
@@ -213,9 +214,10 @@ impl<const WORDS: usize> Grams<WORDS> {
         Self { bits, ranks, starts, entries }
     }
 
+    /// The lowest bit says whether there is such a part.
     #[inline]
     fn bit(&self, slot: usize) -> u64 {
-        self.bits.get(slot / 64).map_or(0, |word| (word >> (slot % 64)) & 1)
+        self.bits.get(slot / 64).map_or(0, |word| word >> (slot % 64))
     }
 
     fn entries(&self, slot: usize) -> &[Entry] {
