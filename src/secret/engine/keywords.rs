@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 
 #[derive(Debug)]
 pub(super) struct Keywords {
-    quads: Grams,
-    triples: Grams,
+    quads: Grams<QUAD_WORDS>,
+    triples: Grams<TRIPLE_WORDS>,
     /// Triples at odd positions, seen from the even one before.
-    odd: Grams,
+    odd: Grams<TRIPLE_WORDS>,
     words: Vec<Word>,
 }
 
@@ -89,11 +89,11 @@ impl Keywords {
         while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
             let bytes = u64::from_le_bytes(*bytes) | EACH_CASE;
             let (first, second, third) = (self.may_be(bytes), self.may_be(bytes >> 16), self.may_be(bytes >> 32));
-            if first | second | third != 0 {
+            if (first | second | third) & 1 != 0 {
                 for (may_be, bytes, at) in
                     [(first, bytes, at), (second, bytes >> 16, at + 2), (third, bytes >> 32, at + 4)]
                 {
-                    if may_be != 0 {
+                    if may_be & 1 != 0 {
                         self.compare(text, bytes, at, &mut hit);
                     }
                 }
@@ -108,16 +108,20 @@ impl Keywords {
         }
     }
 
+    /// The lowest bit says whether a part of a keyword may be at these bytes.
     #[inline]
     fn may_be(&self, bytes: u64) -> u64 {
         self.quads.bit(quad(bytes)) | self.triples.bit(triple(bytes)) | self.odd.bit(triple(bytes >> 8))
     }
 
     fn compare(&self, text: &[u8], bytes: u64, at: usize, hit: &mut impl FnMut(&[u16], usize)) {
-        for (grams, slot) in
-            [(&self.quads, quad(bytes)), (&self.triples, triple(bytes)), (&self.odd, triple(bytes >> 8))]
-        {
-            for entry in grams.entries(slot) {
+        let slots = [
+            self.quads.entries(quad(bytes)),
+            self.triples.entries(triple(bytes)),
+            self.odd.entries(triple(bytes >> 8)),
+        ];
+        for entries in slots {
+            for entry in entries {
                 let Some(start) = at.checked_add_signed(-isize::from(entry.offset)) else { continue };
                 let here = text.get(start..).unwrap_or_default();
                 if !entry.may_be_at(here) {
@@ -131,31 +135,33 @@ impl Keywords {
     }
 }
 
-/// Bits of a gram's hash.
-const HASH_BITS: u32 = 16;
-const SLOTS: usize = 1 << HASH_BITS;
-const BIT_WORDS: usize = SLOTS / 64;
+/// Bits of a gram's hash: there are more quads than triples, and each bit that is set by chance costs a comparison.
+const QUAD_BITS: u32 = 18;
+const TRIPLE_BITS: u32 = 17;
+/// Words of 64 bits in a table of each.
+const QUAD_WORDS: usize = 1 << (QUAD_BITS - 6);
+const TRIPLE_WORDS: usize = 1 << (TRIPLE_BITS - 6);
 const HASH: u32 = 0x9e37_79b1;
 
 /// The hash of the lowest four bytes, which are folded.
 #[inline]
 fn quad(bytes: u64) -> usize {
-    ((bytes as u32).wrapping_mul(HASH) >> (32 - HASH_BITS)) as usize
+    ((bytes as u32).wrapping_mul(HASH) >> (32 - QUAD_BITS)) as usize
 }
 
 /// The hash of the lowest three bytes, which are folded.
 #[inline]
 fn triple(bytes: u64) -> usize {
-    ((bytes as u32 & 0x00ff_ffff).wrapping_mul(HASH) >> (32 - HASH_BITS)) as usize
+    ((bytes as u32 & 0x00ff_ffff).wrapping_mul(HASH) >> (32 - TRIPLE_BITS)) as usize
 }
 
 /// Parts of keywords, by their hash.
 #[derive(Debug)]
-struct Grams {
+struct Grams<const WORDS: usize> {
     /// A bit a hash: whether there is such a part.
-    bits: Box<[u64; BIT_WORDS]>,
+    bits: Box<[u64; WORDS]>,
     /// How many bits are set before each word of them.
-    ranks: Box<[u16; BIT_WORDS]>,
+    ranks: Box<[u16; WORDS]>,
     /// For each bit that is set, where its entries start; one more at the end.
     starts: Vec<u16>,
     entries: Vec<Entry>,
@@ -186,10 +192,10 @@ impl Entry {
     }
 }
 
-impl Grams {
+impl<const WORDS: usize> Grams<WORDS> {
     fn new(slots: BTreeMap<usize, Vec<Entry>>) -> Self {
         let small = |number: usize| u16::try_from(number).expect("the table is small");
-        let (mut bits, mut ranks) = (Box::new([0_u64; BIT_WORDS]), Box::new([0; BIT_WORDS]));
+        let (mut bits, mut ranks) = (Box::new([0_u64; WORDS]), Box::new([0; WORDS]));
         let (mut starts, mut entries) = (vec![0], Vec::new());
         for (slot, mut found) in slots {
             found.sort_unstable();
@@ -208,9 +214,10 @@ impl Grams {
         Self { bits, ranks, starts, entries }
     }
 
+    /// The lowest bit says whether there is such a part.
     #[inline]
     fn bit(&self, slot: usize) -> u64 {
-        self.bits.get(slot / 64).map_or(0, |word| (word >> (slot % 64)) & 1)
+        self.bits.get(slot / 64).map_or(0, |word| word >> (slot % 64))
     }
 
     fn entries(&self, slot: usize) -> &[Entry] {
