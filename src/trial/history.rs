@@ -125,7 +125,7 @@ impl Replay<'_> {
 impl Tally {
     fn count(&mut self, push: ObjectId, findings: Vec<Finding>, examples_max: usize) {
         self.pushes += 1;
-        match findings.iter().map(|finding| finding.effect).max() {
+        match findings.iter().map(meant).max() {
             None => self.passed += 1,
             Some(Effect::Warn) => self.warned += 1,
             Some(Effect::Hold) => self.held += 1,
@@ -133,7 +133,7 @@ impl Tally {
         }
         let mut seen = Vec::new();
         for finding in findings {
-            let key = (finding.rule.clone(), finding.effect);
+            let key = (finding.rule.clone(), meant(&finding));
             let spoken = self.rules.entry(key.clone()).or_default();
             if !seen.contains(&key) {
                 spoken.pushes += 1;
@@ -162,4 +162,9 @@ impl Tally {
             mine.examples.truncate(examples_max);
         }
     }
+}
+
+/// What the rule would do if it were enforced: that is what a replay is for.
+fn meant(finding: &Finding) -> Effect {
+    finding.would.unwrap_or(finding.effect)
 }
