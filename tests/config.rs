@@ -104,9 +104,9 @@ fn https_upstreams_name_where_their_token_comes_from() {
 #[test]
 fn each_mistake_is_shown_at_its_place() {
     assert_eq!(
-        repo("upstream = \"https://x:ghp_1@github.com/acme/app.git\"").expect_err("a credential"),
+        repo("upstream = \"https://x:token@github.com/acme/app.git\"").expect_err("a credential"),
         "error: a credential does not belong into the URL\n --> refgate.toml:4:12\n  |\n\
-         4 | upstream = \"https://x:ghp_1@github.com/acme/app.git\"\n  |            \
+         4 | upstream = \"https://x:token@github.com/acme/app.git\"\n  |            \
          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  = help: write username = \"…\" and token = { env = \"…\" } or \
          { file = \"…\" } below it\n"
     );

@@ -258,7 +258,7 @@ mod tests {
             "-git@host:app",
             "ssh://-oProxyCommand=x/app",
             "ssh://-u@host/app",
-            "ssh://git:secret@host/app",
+            "ssh://git:x@host/app",
             "ssh://host:0/app",
             "ssh://host:65536/app",
             "ssh://host:+22/app",
