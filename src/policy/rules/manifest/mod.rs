@@ -167,8 +167,7 @@ impl Manifests {
 
     fn look(&self, kind: Kind, content: &Content<'_>, spotted: &mut Spotted<'_>) -> Result<(), Unreadable> {
         if kind.role == Role::Program {
-            self.program(content, spotted);
-            return Ok(());
+            return self.program(content, spotted);
         }
         if content.change.new.is_some_and(|new| new.is_symlink()) {
             let message = "a symbolic link in place of a manifest: what it leads to is not looked into";
@@ -199,12 +198,13 @@ impl Manifests {
     }
 
     /// A file that is run because it is there. Archives of programs cannot be read by anyone, so each of them counts.
-    fn program(&self, content: &Content<'_>, spotted: &mut Spotted<'_>) {
+    fn program(&self, content: &Content<'_>, spotted: &mut Spotted<'_>) -> Result<(), Unreadable> {
         let is_archive = content.change.path.to_ascii_lowercase().ends_with(b".jar");
-        if self.has(What::InstallScript) && (content.change.is_addition() || is_archive) {
+        if self.has(What::InstallScript) && (content.is_first()? || is_archive) {
             let message = "this file is run when the package is installed or built";
             spotted.add(None, message, Fix::Undo);
         }
+        Ok(())
     }
 }
 
