@@ -1,7 +1,7 @@
 //! `secret`: no token, key or password comes in.
 
 use crate::model::{Change, Effect};
-use crate::policy::content::{Content, Unreadable, View, Window};
+use crate::policy::content::{Added, Content, Unreadable, View, Window};
 use crate::policy::findings::Fix;
 use crate::policy::object_text::{CommitText, TagText};
 use crate::policy::pattern::{Subject, Who};
@@ -93,10 +93,11 @@ impl Secret {
     /// A part of a large file. What is stored as UTF-16 was told of as text already; but behind the mark of it, or
     /// after a few lines of it, there may be anything.
     fn look(&self, window: &Window<'_>, content: &Content<'_>, spotted: &mut Spotted<'_>) -> Result<(), Unreadable> {
+        let mut touched = Touched::default();
         for hit in secret::scanner().scan(Some(&content.change.path), window.bytes) {
             let is_told = window.view == View::Stored && hit.encoding == Some(secret::UTF_16);
             let is_here = window.tell.contains(&hit.span.start) && !is_told;
-            if is_here && content.has_added_any(&touched(window.bytes, &hit.span))? {
+            if is_here && touched.is_added(content, window.bytes, &hit.span)? {
                 let line = window.line.saturating_add(hit.line).saturating_sub(1);
                 self.tell(&Found::new(hit, content.key), Some(line), spotted);
             }
@@ -115,19 +116,35 @@ impl Secret {
     }
 }
 
-/// The lines that a hit touches.
-fn touched<'t>(bytes: &'t [u8], span: &Range<usize>) -> Vec<&'t [u8]> {
-    let before = bytes.get(..span.start).unwrap_or(bytes);
-    let start = before.rfind_byte(b'\n').map_or(0, |at| at + 1);
-    let end = span.end.max(start + 1);
-    let mut at = start;
-    let lines = bytes.get(start..).unwrap_or_default().lines_with_terminator();
-    let touched = lines.take_while(|line| {
-        let begins = at;
-        at += line.len();
-        begins < end
-    });
-    touched.collect()
+/// Whether the lines that hits touch were added. Thousands of hits may be in one line of many megabytes, so the last
+/// answer is kept.
+#[derive(Default)]
+struct Touched {
+    lines: Range<usize>,
+    is_one: bool,
+    is_added: bool,
+}
+
+impl Touched {
+    fn is_added(&mut self, content: &Content<'_>, bytes: &[u8], span: &Range<usize>) -> Result<bool, Unreadable> {
+        if matches!(content.added()?, Added::All) {
+            return Ok(true);
+        }
+        if self.is_one && self.lines.contains(&span.start) && span.end <= self.lines.end {
+            return Ok(self.is_added);
+        }
+        let before = bytes.get(..span.start).unwrap_or(bytes);
+        let start = before.rfind_byte(b'\n').map_or(0, |at| at + 1);
+        let last = span.end.max(start + 1) - 1;
+        let end = bytes.get(last..).and_then(|rest| rest.find_byte(b'\n')).map_or(bytes.len(), |at| last + at + 1);
+        if self.lines == (start..end) {
+            return Ok(self.is_added);
+        }
+        let lines: Vec<&[u8]> = bytes.get(start..end).unwrap_or_default().lines_with_terminator().collect();
+        let is_added = content.has_added_any(&lines)?;
+        *self = Self { lines: start..end, is_one: lines.len() == 1, is_added };
+        Ok(is_added)
+    }
 }
 
 impl Check for Secret {
@@ -150,8 +167,9 @@ impl Check for Secret {
             self.tell(&Found::new(hit, None), None, spotted);
         }
         if let (Some(all), Some(bytes)) = (content.secrets()?, content.raw()?) {
+            let mut touched = Touched::default();
             for found in all.iter() {
-                if content.has_added_any(&touched(bytes, &found.span))? {
+                if touched.is_added(content, bytes, &found.span)? {
                     self.tell(found, Some(found.line), spotted);
                 }
             }

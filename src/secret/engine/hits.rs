@@ -56,12 +56,15 @@ fn raise_pairs(rules: &[Rule], found: &mut [Found], lines: &[u32]) {
     }
 }
 
+/// How many of the hits before one are compared with it.
+const REPEATS_LOOKED_AT: usize = 16;
+
 /// One hit for one value of one rule at one place, and none of a mere possibility where something surer is.
 fn without_repeats(hits: Vec<Hit>) -> Vec<Hit> {
     let mut kept: Vec<Hit> = Vec::with_capacity(hits.len());
     let mut sure_until = 0;
     for hit in hits {
-        let is_repeat = kept.iter().rev().take(16).any(|other| {
+        let is_repeat = kept.iter().rev().take(REPEATS_LOOKED_AT).any(|other| {
             other.span.end > hit.span.start && other.rule.id == hit.rule.id && other.certainty >= hit.certainty
         });
         let is_shadowed = hit.certainty == Certainty::Possible && hit.span.start < sure_until;
@@ -70,7 +73,10 @@ fn without_repeats(hits: Vec<Hit>) -> Vec<Hit> {
         }
         if hit.certainty > Certainty::Possible {
             sure_until = sure_until.max(hit.span.end);
-            kept.retain(|other| other.certainty > Certainty::Possible || other.span.end <= hit.span.start);
+            // Those that reach this far are the last ones; there may be very many before.
+            let last = kept.split_off(kept.len().saturating_sub(REPEATS_LOOKED_AT));
+            let stays = |other: &Hit| other.certainty > Certainty::Possible || other.span.end <= hit.span.start;
+            kept.extend(last.into_iter().filter(stays));
         }
         kept.push(hit);
     }

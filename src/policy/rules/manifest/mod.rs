@@ -178,6 +178,10 @@ impl Manifests {
             spotted.unable("this file is too large to be parsed as a manifest or lock file");
             return Ok(());
         };
+        if new.len() > TOML_BYTES_MAX && files::is_toml(&content.change.path) {
+            spotted.unable(format!("this file is too large to be parsed: more than {} MiB", TOML_BYTES_MAX >> 20));
+            return Ok(());
+        }
         let parse = |bytes: &[u8]| (kind.parse)(&String::from_utf8_lossy(bytes));
         let texts: Vec<&[u8]> = content.parent_texts()?.into_iter().flatten().collect();
         let olds: Vec<Manifest> = texts.iter().filter_map(|text| parse(text).ok()).collect();
@@ -208,6 +212,8 @@ impl Manifests {
     }
 }
 
+/// A hostile TOML file takes 70 times its size in memory.
+const TOML_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// Lines are looked for in so many findings only: more are not shown.
 const LINES_MAX: usize = 30;
 
