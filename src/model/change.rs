@@ -75,10 +75,13 @@ impl Change {
         self.new.is_some() && self.old.iter().all(Option::is_none)
     }
 
-    /// Whether the new content is in no parent under this path: a change of the mode alone brings none.
+    /// Whether the new content is in no parent under this path: a file that becomes executable brings none.
+    ///
+    /// One that was a symlink's target, or that a submodule's commit only had the id of, was never looked at as a file.
     #[must_use]
     pub fn brings_content(&self) -> bool {
-        self.new.is_some_and(|new| self.old.iter().flatten().all(|old| old.id != new.id))
+        let has_kind = |old: &Entry, new: &Entry| old.mode & 0o170000 == new.mode & 0o170000;
+        self.new.is_some_and(|new| self.old.iter().flatten().all(|old| old.id != new.id || !has_kind(old, &new)))
     }
 
     #[must_use]

@@ -4,14 +4,14 @@
 //! A file larger than `content_bytes_max` is never in memory as a whole, neither as it is now nor as it was.
 
 use crate::model::{Change, CommitFacts, Entry, ObjectId};
+pub use crate::policy::added::Added;
+use crate::policy::added::{KnownLines, Remember};
 use crate::policy::pattern::{Subject, Who};
 use crate::policy::pusher::Pusher;
+use crate::policy::window::Windows;
 pub use crate::policy::window::{View, Window};
-use crate::policy::window::{Windows, without_end};
 use crate::secret::{self, FingerprintKey};
 use std::cell::OnceCell;
-use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 /// An object could not be read; the push is then not judged at all.
@@ -40,8 +40,6 @@ pub type LookAtLine<'a> = dyn FnMut(u32, &[u8]) -> Result<(), Unreadable> + 'a;
 const BINARY_LOOK_BYTES: usize = 8000;
 /// How much of a large file's beginning and end is kept: every magic number lies within.
 pub const END_BYTES: usize = 128 * 1024;
-/// Old lines remembered; with more of them every line counts as added.
-const KNOWN_LINES_MAX: usize = 2_000_000;
 
 /// The content of one changed entry.
 pub struct Content<'a> {
@@ -58,6 +56,7 @@ pub struct Content<'a> {
     large: OnceCell<LargeEnds>,
     olds: OnceCell<Vec<Option<Text>>>,
     added: OnceCell<Added>,
+    joined: OnceCell<Added>,
 }
 
 /// What is kept of a large file.
@@ -103,33 +102,6 @@ impl Text {
     }
 }
 
-/// Which lines of the new content count as added.
-#[derive(Debug)]
-pub enum Added {
-    /// The file is new here, binary, or had too many lines to remember.
-    All,
-    /// Those that no parent has in its file of this path.
-    Except(KnownLines),
-}
-
-#[derive(Debug)]
-pub struct KnownLines {
-    /// Keyed at random: nobody can make a line that looks like a known one.
-    keys: RandomState,
-    hashes: HashSet<u64>,
-}
-
-impl Added {
-    /// `line` with or without its end.
-    #[must_use]
-    pub fn has(&self, line: &[u8]) -> bool {
-        match self {
-            Self::All => true,
-            Self::Except(known) => !known.hashes.contains(&known.keys.hash_one(without_end(line))),
-        }
-    }
-}
-
 impl<'a> Content<'a> {
     pub fn new(
         blobs: &'a dyn Blobs,
@@ -138,8 +110,8 @@ impl<'a> Content<'a> {
         (who, pusher): (Who<'a>, &'a Pusher<'a>),
         key: Option<&'a FingerprintKey>,
     ) -> Self {
-        let (new, large, olds, added) = Default::default();
-        Self { commit, change, path, who, pusher, key, blobs, whole_bytes_max, new, large, olds, added }
+        let (new, large, olds, added, joined) = Default::default();
+        Self { commit, change, path, who, pusher, key, blobs, whole_bytes_max, new, large, olds, added, joined }
     }
 
     /// Whether the new content is too large to be read as a whole (`content_bytes_max`).
@@ -232,7 +204,7 @@ impl<'a> Content<'a> {
         }
         let mut olds = Vec::with_capacity(self.change.old.len());
         for old in &self.change.old {
-            olds.push(match file(*old) {
+            olds.push(match self.file(*old) {
                 Some(old) if self.blobs.size(&old.id)? <= self.whole_bytes_max => {
                     Some(Text::new(self.blobs.read(&old.id)?))
                 }
@@ -248,28 +220,50 @@ impl<'a> Content<'a> {
             return Ok(added);
         }
         let is_whole = self.change.is_addition() || self.is_binary()?;
-        let known = if is_whole { None } else { self.known_lines()? };
+        let known = if is_whole { None } else { self.known(Remember::Lines)? };
         Ok(self.added.get_or_init(|| known.map_or(Added::All, Added::Except)))
     }
 
-    /// The lines of all parents; `None` if they are too many.
-    fn known_lines(&self) -> Result<Option<KnownLines>, Unreadable> {
-        let mut known = KnownLines { keys: RandomState::new(), hashes: HashSet::new() };
-        let mut remember = |window: &Window<'_>| {
-            for (_, line) in window.lines() {
-                if known.hashes.len() <= KNOWN_LINES_MAX {
-                    known.hashes.insert(known.keys.hash_one(line));
-                }
+    /// Whether any of some lines in a row counts as added, or they were not all in a row before: what stood between
+    /// them may be gone, which adds no line.
+    pub fn has_added_any(&self, lines: &[&[u8]]) -> Result<bool, Unreadable> {
+        let added = self.added()?;
+        if lines.iter().any(|line| added.has(line)) {
+            return Ok(true);
+        }
+        if lines.len() < 2 {
+            return Ok(false);
+        }
+        if self.joined.get().is_none() {
+            let known = self.known(Remember::Pairs)?;
+            // Nobody else can have set it meanwhile.
+            let _ = self.joined.set(known.map_or(Added::All, Added::Except));
+        }
+        let joined = self.joined.get_or_init(|| Added::All);
+        Ok(lines.iter().zip(lines.iter().skip(1)).any(|(first, second)| joined.has_pair(first, second)))
+    }
+
+    /// Whether no parent has a file here with anything in it: it may have had a submodule, or an empty file.
+    pub fn is_first(&self) -> Result<bool, Unreadable> {
+        for old in self.change.old.iter().filter_map(|old| self.file(*old)) {
+            if self.blobs.size(&old.id)? > 0 {
+                return Ok(false);
             }
-        };
+        }
+        Ok(self.change.new.is_some())
+    }
+
+    /// The lines of all parents; `None` if they are too many.
+    fn known(&self, what: Remember) -> Result<Option<KnownLines>, Unreadable> {
+        let mut known = KnownLines::new(what);
         for (old, text) in self.change.old.iter().zip(self.old_texts()?) {
-            match (text, file(*old)) {
-                (Some(text), _) => text.windows(&mut remember),
-                (None, Some(old)) => self.large_windows(&old.id, &mut remember)?,
+            match (text, self.file(*old)) {
+                (Some(text), _) => text.windows(&mut |window| known.remember(window)),
+                (None, Some(old)) => self.large_windows(&old.id, &mut |window| known.remember(window))?,
                 (None, None) => {}
             }
         }
-        Ok(Some(known).filter(|known| known.hashes.len() <= KNOWN_LINES_MAX))
+        Ok(Some(known).filter(|known| !known.is_full()))
     }
 
     /// The whole new content in one window, or a large one in several. UTF-16 comes once more as it is stored.
@@ -329,17 +323,18 @@ impl<'a> Content<'a> {
         Ok(Some(self.blobs.secrets(&entry.id, &self.change.path, raw)))
     }
 
+    /// An old entry, if it has a content of its own and of the same kind: where a link leads was no file's text.
+    fn file(&self, old: Option<Entry>) -> Option<Entry> {
+        let is_same = |old: &Entry| self.change.new.is_none_or(|new| new.is_symlink() == old.is_symlink());
+        old.filter(|old| (old.is_blob() || old.is_symlink()) && is_same(old))
+    }
+
     fn stream(&self, piece: &mut dyn FnMut(&[u8])) -> Result<(), Unreadable> {
         match self.change.new {
             Some(entry) => self.blobs.stream(&entry.id, piece),
             None => Ok(()),
         }
     }
-}
-
-/// The entry, if it has a content of its own.
-fn file(entry: Option<Entry>) -> Option<Entry> {
-    entry.filter(|entry| entry.is_blob() || entry.is_symlink())
 }
 
 impl LargeEnds {

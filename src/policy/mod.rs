@@ -1,5 +1,6 @@
 //! The admin's policy: facts in, findings out. No file, clock, network, async or log here.
 
+mod added;
 mod content;
 mod document;
 mod examiner;

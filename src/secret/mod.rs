@@ -13,7 +13,7 @@ mod pattern;
 mod rule;
 mod rules;
 
-pub use decode::to_utf8;
+pub use decode::{UTF_16, to_utf8};
 pub use engine::Scanner;
 pub use fingerprint::FingerprintKey;
 pub use found::Found;

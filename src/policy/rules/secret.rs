@@ -1,7 +1,7 @@
 //! `secret`: no token, key or password comes in.
 
 use crate::model::{Change, Effect};
-use crate::policy::content::{Added, Content, Unreadable, View};
+use crate::policy::content::{Added, Content, Unreadable, View, Window};
 use crate::policy::findings::Fix;
 use crate::policy::object_text::{CommitText, TagText};
 use crate::policy::pattern::{Subject, Who};
@@ -9,7 +9,6 @@ use crate::policy::pattern_list::{PatternList, one_or_more};
 use crate::policy::pusher::Pusher;
 use crate::policy::rules::{Check, EFFECTS, read_match};
 use crate::policy::spotted::Spotted;
-use crate::policy::window::without_end;
 use crate::secret::{self, Certainty, FingerprintKey, Found};
 use crate::strict::{Problem, Table, suggest};
 use bstr::ByteSlice;
@@ -91,6 +90,21 @@ impl Secret {
         }
     }
 
+    /// A part of a large file. What is stored as UTF-16 was told of as text already; but behind the mark of it, or
+    /// after a few lines of it, there may be anything.
+    fn look(&self, window: &Window<'_>, content: &Content<'_>, spotted: &mut Spotted<'_>) -> Result<(), Unreadable> {
+        let mut touched = Touched::default();
+        for hit in secret::scanner().scan(Some(&content.change.path), window.bytes) {
+            let is_told = window.view == View::Stored && hit.encoding == Some(secret::UTF_16);
+            let is_here = window.tell.contains(&hit.span.start) && !is_told;
+            if is_here && touched.is_added(content, window.bytes, &hit.span)? {
+                let line = window.line.saturating_add(hit.line).saturating_sub(1);
+                self.tell(&Found::new(hit, content.key), Some(line), spotted);
+            }
+        }
+        Ok(())
+    }
+
     /// A commit or tag object: all of it was written for this push.
     fn object(&self, raw: &[u8], key: Option<&FingerprintKey>, spotted: &mut Spotted<'_>) {
         let headers = raw.find(b"\n\n").map_or(0, |end| raw.get(..end + 2).unwrap_or_default().lines().count());
@@ -102,19 +116,35 @@ impl Secret {
     }
 }
 
-/// Whether any line that a hit touches was added.
-fn is_added(added: &Added, bytes: &[u8], span: &Range<usize>) -> bool {
-    let before = bytes.get(..span.start).unwrap_or(bytes);
-    let start = before.rfind_byte(b'\n').map_or(0, |at| at + 1);
-    let end = span.end.max(span.start);
-    let mut at = start;
-    let lines = bytes.get(start..).unwrap_or_default().lines_with_terminator();
-    let mut touched = lines.take_while(|line| {
-        let begins = at;
-        at += line.len();
-        begins < end.max(start + 1)
-    });
-    touched.any(|line| added.has(without_end(line)))
+/// Whether the lines that hits touch were added. Thousands of hits may be in one line of many megabytes, so the last
+/// answer is kept.
+#[derive(Default)]
+struct Touched {
+    lines: Range<usize>,
+    is_one: bool,
+    is_added: bool,
+}
+
+impl Touched {
+    fn is_added(&mut self, content: &Content<'_>, bytes: &[u8], span: &Range<usize>) -> Result<bool, Unreadable> {
+        if matches!(content.added()?, Added::All) {
+            return Ok(true);
+        }
+        if self.is_one && self.lines.contains(&span.start) && span.end <= self.lines.end {
+            return Ok(self.is_added);
+        }
+        let before = bytes.get(..span.start).unwrap_or(bytes);
+        let start = before.rfind_byte(b'\n').map_or(0, |at| at + 1);
+        let last = span.end.max(start + 1) - 1;
+        let end = bytes.get(last..).and_then(|rest| rest.find_byte(b'\n')).map_or(bytes.len(), |at| last + at + 1);
+        if self.lines == (start..end) {
+            return Ok(self.is_added);
+        }
+        let lines: Vec<&[u8]> = bytes.get(start..end).unwrap_or_default().lines_with_terminator().collect();
+        let is_added = content.has_added_any(&lines)?;
+        *self = Self { lines: start..end, is_one: lines.len() == 1, is_added };
+        Ok(is_added)
+    }
 }
 
 impl Check for Secret {
@@ -131,35 +161,27 @@ impl Check for Secret {
     }
 
     fn content(&self, content: &Content<'_>, spotted: &mut Spotted<'_>) -> Result<(), Unreadable> {
-        if content.change.is_addition()
+        if content.is_first()?
             && let Some(hit) = secret::scanner().scan_name(&content.change.path)
         {
             self.tell(&Found::new(hit, None), None, spotted);
         }
         if let (Some(all), Some(bytes)) = (content.secrets()?, content.raw()?) {
-            if all.is_empty() {
-                return Ok(());
-            }
-            let added = content.added()?;
-            for found in all.iter().filter(|found| is_added(added, bytes, &found.span)) {
-                self.tell(found, Some(found.line), spotted);
+            let mut touched = Touched::default();
+            for found in all.iter() {
+                if touched.is_added(content, bytes, &found.span)? {
+                    self.tell(found, Some(found.line), spotted);
+                }
             }
             return Ok(());
         }
-        let added = content.added()?;
+        let mut outcome = Ok(());
         content.windows(&mut |window| {
-            // Stored UTF-16 is looked through as text; the scanner knows it anyway.
-            if window.view == View::Stored {
-                return;
+            if outcome.is_ok() {
+                outcome = self.look(window, content, spotted);
             }
-            for hit in secret::scanner().scan(Some(&content.change.path), window.bytes) {
-                let is_here = window.tell.contains(&hit.span.start) && is_added(added, window.bytes, &hit.span);
-                let line = window.line.saturating_add(hit.line).saturating_sub(1);
-                if is_here {
-                    self.tell(&Found::new(hit, content.key), Some(line), spotted);
-                }
-            }
-        })
+        })?;
+        outcome
     }
 
     fn commit_object(&self, commit: &CommitText<'_>, _pusher: &Pusher<'_>, spotted: &mut Spotted<'_>) {
@@ -207,6 +229,13 @@ mod tests {
         let certain = ["refuse r src/a.py:2 a GitHub personal access token (certain)"];
         let nothing: [&str; 0] = [];
         assert_eq!(found(RULE, None, &line(&right)), certain);
+        // Nothing is added: what stood between the halves is gone.
+        let (first, second) = right.split_at(20);
+        let halves = |between: &str| format!("x = 1\nkey = \"{first}\" +{between}\n  \"{second}\"\n");
+        let before = halves("\n  \"-\" +");
+        let joined = found(RULE, Some(&before), &halves(""));
+        assert!(joined.len() == 1 && joined[0].starts_with("refuse r src/a.py:2 a GitHub"), "{joined:?}");
+        assert_eq!(found(RULE, Some(&halves("")), &format!("{}more\n", halves(""))), nothing);
         assert_eq!(found(RULE, Some("x = 1\n"), &line(&right)), certain);
         assert_eq!(found(RULE, Some(&line(&right)), &format!("{}more\n", line(&right))), nothing);
         let possible = found(RULE, None, &line(&wrong));
@@ -224,6 +253,12 @@ mod tests {
         let large = format!("{}\nkey = {token}\n{}", "x = 1\n".repeat(900_000), "y = 2\n".repeat(300_000));
         let all = found(RULE, None, &large);
         assert_eq!(all, ["refuse r src/a.py:900002 a GitHub personal access token (certain)"]);
+        for mark in ["\u{feff}", "\u{feff}0"] {
+            // Not UTF-16 at all, for whoever does not look at the mark.
+            let marked = [b"\xff\xfe", mark.as_bytes(), large.as_bytes()].concat();
+            let all = judge_files(&with_rule(RULE), &[("src/a.py", None, Some(&marked))]);
+            assert!(all.iter().any(|found| found.contains("src/a.py:900002 a GitHub")), "{all:?}");
+        }
         let who = "A <a@example.com> 1 +0000";
         let raw = format!("tree {}\nauthor {who}\ncommitter {who}\n\nwork\n\nuse {token}\n", "0".repeat(40));
         let all = judge_examined(&with_rule(RULE), one(vec![]), &Memory::default(), raw.as_bytes());

@@ -28,10 +28,10 @@ pub fn read(table: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> Option<Bo
 impl Check for Size {
     fn change(&self, view: &ChangeView<'_>, who: Who<'_>, voice: Voice<'_>, findings: &mut Findings) {
         let change = view.change;
-        let Some(new) = change.new.filter(|new| !new.is_gitlink()) else { return };
-        // A change of the mode alone brings no content.
-        let is_known = change.old.iter().flatten().any(|old| old.id == new.id);
-        if is_known || !self.paths.forbids(&view.path, who) {
+        if change.new.is_none_or(|new| new.is_gitlink()) {
+            return;
+        }
+        if !change.brings_content() || !self.paths.forbids(&view.path, who) {
             return;
         }
         let Some(size) = change.size else {

@@ -24,7 +24,7 @@ back-references, time linear in the text. `^` and `$` stand for the ends of a li
 (as `a*` does) is an error.
 forbid: each line is matched alone, once as it is and once without invisible characters, so that none of them hides a
 word. UTF-16 is read as text, and binary files are looked into too. With `whole_file`, a match counts if one of its
-lines is added; in a file larger than the limit `content_bytes_max` a match may then be at most 32 KiB long.
+lines is added, or stands beside another one for the first time; in a file larger than the limit `content_bytes_max` a match may then be at most 32 KiB long.
 require: each expression of the list must match somewhere. With "new-files" also in changed files, if it matched
 before: the text may not be taken out. Empty files and symlinks need nothing.
 The finding shows neither the expression nor the line: say in `message` and `fix` what the rule is for."#;
@@ -196,11 +196,8 @@ impl Forbid {
                 if !is_told {
                     continue;
                 }
-                let mut is_added = count >= MATCHES_MAX;
-                for line in lines.get(line..=last.min(lines.len().saturating_sub(1))).unwrap_or_default() {
-                    is_added = is_added || content.has_added(line)?;
-                }
-                if is_added {
+                let touched = lines.get(line..=last.min(lines.len().saturating_sub(1))).unwrap_or_default();
+                if count >= MATCHES_MAX || content.has_added_any(touched)? {
                     found.push(window.line.saturating_add(u32::try_from(line).unwrap_or(u32::MAX)));
                 }
                 if count >= MATCHES_MAX {
@@ -265,11 +262,11 @@ impl Text {
                 missing.retain(|regex| !regex.is_match(self.head(window.bytes)));
             }
         })?;
-        let is_everywhere = self.require_in == RequireIn::EveryChange || change.is_addition();
+        let is_everywhere = self.require_in == RequireIn::EveryChange || content.is_first()?;
         if !is_everywhere && !missing.is_empty() {
             // A file that was large does not tell what it had.
-            let old = content.old_text()?.map(|text| self.head(text)).unwrap_or_default();
-            missing.retain(|regex| regex.is_match(old));
+            let olds = content.parent_texts()?;
+            missing.retain(|regex| olds.iter().flatten().any(|old| regex.is_match(self.head(old))));
         }
         if missing.is_empty() {
             return Ok(());
@@ -394,8 +391,10 @@ mod tests {
     #[test]
     fn a_match_over_several_lines_counts_if_one_of_them_is_added() {
         let keys = "whole_file = true\nforbid = ['(?s)begin.{0,9}?end', 'one\\ntwo']";
-        let table: [Case<'_>; 8] = [
+        let table: [Case<'_>; 10] = [
             (None, b"x\nbegin\nend\nbegin end", &[2, 4]),
+            (Some(b"begin\n0123456789\nend\n"), b"begin\nend\n", &[1]),
+            (Some(b"end\nbegin\n"), b"begin\r\nend\n", &[1]),
             (Some(b"begin\nend\n"), b"begin\nend\nmore", &[]),
             (Some(b"begin\nend\n"), b"begin\nnew\nend\n", &[1]),
             (Some(b"begin\nend\n"), b"begin\nend\nbegin\n\n\nend\n", &[3]),

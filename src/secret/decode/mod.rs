@@ -14,6 +14,7 @@ mod utf16;
 mod wide;
 
 pub use utf16::to_utf8;
+pub use wide::UTF_16;
 
 pub(super) use map::Decoded;
 

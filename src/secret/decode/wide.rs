@@ -2,6 +2,9 @@
 
 use super::Decoded;
 
+/// What it is called.
+pub const UTF_16: &str = "UTF-16";
+
 /// The shortest run of characters that is looked at.
 const CHARACTERS_MIN: usize = 12;
 
@@ -31,7 +34,7 @@ fn run(text: &[u8], start: usize, character: usize, found: &mut dyn FnMut(&Decod
         return None;
     }
     let mut decoded = Decoded::new((2, 1));
-    decoded.piece(start, Some("UTF-16"));
+    decoded.piece(start, Some(UTF_16));
     decoded.bytes.extend(characters);
     found(&decoded);
     Some(start + count * 2)

@@ -158,6 +158,14 @@ fn long_lines_are_searched_to_their_end() {
 
 /// What was decoded twice, and no more than twice.
 #[test]
+fn very_many_hits_take_time_in_line_with_their_number() {
+    use base64::Engine as _;
+    let head = base64::engine::general_purpose::STANDARD_NO_PAD.encode("{\"alg\":\"HS256\"}");
+    let text = format!("{head}.").repeat(100_000);
+    assert!(scanner().scan(None, text.as_bytes()).len() > 10_000);
+}
+
+#[test]
 fn encodings_may_be_nested() {
     use base64::Engine as _;
     let encode = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);

@@ -47,7 +47,7 @@ that are named like secrets and are not set in the file.
 `runner`: a label that the old file does not have and `runners` does not list.
 `action`: an action that `actions` does not list. `unpinned`: an action, reusable workflow or image that is named by
 tag or branch, and is new or was named by commit id or digest before. `include`: GitLab includes of another project,
-an address or a component.
+an address, a component, or a file that is not named as above.
 `interpolation`: `${{ … }}` in a script that gives text others write (`github.event`, `head_ref`, `ref_name`, free
 inputs); in GitLab such variables in a line with `eval` or `sh -c`.
 `checkout-of-pr`: the code of a pull request in a workflow with the repository's rights.

@@ -181,7 +181,7 @@ fn speaks_of_what_a_github_workflow_gains_and_loses() {
         ("  test:\n", "  tests:\n", &["1 the job `test` is gone, and what it checks with it"]),
         (
             "    steps:\n      - uses: actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8\n      - name: Test",
-            "    container:\n      image: node:20\n      options: --privileged --network host\n      volumes: [/var/run/docker.sock:/var/run/docker.sock, cache:/c]\n    services:\n      db: postgres:16\n    steps:\n      - uses: actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8\n      - name: Test",
+            "    container:\n      image: node:20\n      options: --privi\\\"\\\"leged --network host\n      volumes: [/var/run/docker.sock:/var/run/docker.sock, cache:/c]\n    services:\n      db: postgres:16\n    steps:\n      - uses: actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8\n      - name: Test",
             &[
                 "12 the image `node:20` is named without a digest: it can change under its name",
                 "13 the container gets `--privileged`, which lets it reach out of itself",
@@ -255,7 +255,11 @@ deploy:
 fn speaks_of_what_a_gitlab_file_gains_and_loses() {
     // What is replaced by what, and what is said of it.
     let table: &[(&str, &str, &[&str])] = &[
-        ("  - local: ci/common.yml\n", "  - local: ci/common.yml\n  - local: ci/more.yml\n", &[]),
+        (
+            "  - local: ci/common.yml\n",
+            "  - local: ci/common.yml\n  - local: ci/more.yml\n  - local: /.gitlab/ci/x.yml\n  - x.gitlab-ci.yml\n",
+            &["4 `ci/more.yml` is included, and its name is not one that is looked into"],
+        ),
         (
             "  - local: ci/common.yml\n",
             "  - remote: https://example.com/ci.yml\n  - https://example.com/b.yml\n",
@@ -677,6 +681,7 @@ fn a_new_file_asks_for_all_it_has_and_a_deleted_one_checks_nothing() {
         ["21 the job's token may write `contents`", "28 the secret `CARGO_TOKEN` is used here, and was not before"];
     assert_eq!(said("", github, None, Some(CI)), expected);
     let expected = [
+        "3 `ci/common.yml` is included, and its name is not one that is looked into",
         "4 files of the project `acme/ci` at `v1` are included",
         "15 the image `node:20` is named without a digest: it can change under its name",
         "27 the variable `DEPLOY_TOKEN` is named like a secret, is used here, and was not before",

@@ -60,6 +60,22 @@ pub enum Role {
     Program,
 }
 
+/// Whether a file of a package manager is TOML.
+pub fn is_toml(path: &[u8]) -> bool {
+    let name = path.rsplit(|b| *b == b'/').next().unwrap_or_default().to_ascii_lowercase();
+    let others: [&[u8]; 8] = [
+        b"cargo.lock",
+        b"poetry.lock",
+        b"uv.lock",
+        b"pdm.lock",
+        b"pipfile",
+        b"gopkg.lock",
+        b"config",
+        b"rust-toolchain",
+    ];
+    name.ends_with(b".toml") || others.contains(&name.as_slice())
+}
+
 type Parse = fn(&str) -> Result<Manifest, Malformed>;
 
 /// A file some package manager reads.

@@ -167,8 +167,7 @@ impl Manifests {
 
     fn look(&self, kind: Kind, content: &Content<'_>, spotted: &mut Spotted<'_>) -> Result<(), Unreadable> {
         if kind.role == Role::Program {
-            self.program(content, spotted);
-            return Ok(());
+            return self.program(content, spotted);
         }
         if content.change.new.is_some_and(|new| new.is_symlink()) {
             let message = "a symbolic link in place of a manifest: what it leads to is not looked into";
@@ -179,6 +178,10 @@ impl Manifests {
             spotted.unable("this file is too large to be parsed as a manifest or lock file");
             return Ok(());
         };
+        if new.len() > TOML_BYTES_MAX && files::is_toml(&content.change.path) {
+            spotted.unable(format!("this file is too large to be parsed: more than {} MiB", TOML_BYTES_MAX >> 20));
+            return Ok(());
+        }
         let parse = |bytes: &[u8]| (kind.parse)(&String::from_utf8_lossy(bytes));
         let texts: Vec<&[u8]> = content.parent_texts()?.into_iter().flatten().collect();
         let olds: Vec<Manifest> = texts.iter().filter_map(|text| parse(text).ok()).collect();
@@ -199,15 +202,18 @@ impl Manifests {
     }
 
     /// A file that is run because it is there. Archives of programs cannot be read by anyone, so each of them counts.
-    fn program(&self, content: &Content<'_>, spotted: &mut Spotted<'_>) {
+    fn program(&self, content: &Content<'_>, spotted: &mut Spotted<'_>) -> Result<(), Unreadable> {
         let is_archive = content.change.path.to_ascii_lowercase().ends_with(b".jar");
-        if self.has(What::InstallScript) && (content.change.is_addition() || is_archive) {
+        if self.has(What::InstallScript) && (content.is_first()? || is_archive) {
             let message = "this file is run when the package is installed or built";
             spotted.add(None, message, Fix::Undo);
         }
+        Ok(())
     }
 }
 
+/// A hostile TOML file takes 70 times its size in memory.
+const TOML_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// Lines are looked for in so many findings only: more are not shown.
 const LINES_MAX: usize = 30;
 

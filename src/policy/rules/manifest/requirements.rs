@@ -18,6 +18,9 @@ const WITH_VALUE: [&str; 8] = [
 
 pub fn requirements(text: &str) -> Result<Manifest, Malformed> {
     let mut found = Manifest::default();
+    if let Some(encoding) = other_encoding(text) {
+        return Err(Malformed(format!("its first lines say that it is in the encoding {encoding}")));
+    }
     for (line, text) in logical_lines(text) {
         let mark = Mark::Line(line);
         if !text.starts_with('-') {
@@ -45,11 +48,25 @@ fn include(found: &mut Manifest, option: &str, value: &str, mark: Mark) {
     }
 }
 
+/// The encoding that a comment in the first two lines names, if the text then says something else than it does here.
+fn other_encoding(text: &str) -> Option<&str> {
+    let comments = text.lines().take(2).filter(|line| line.starts_with('#'));
+    let names = comments.filter_map(|line| line.split_once("coding")?.1.strip_prefix([':', '=']));
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let names = names.map(|name| name.trim_start().split(|c| !is_part(c)).next().unwrap_or_default());
+    let is_same = |name: &str| ["utf-8", "utf8", "ascii", "us-ascii", "latin-1"].contains(&name);
+    names.into_iter().find(|name| !is_same(&name.to_ascii_lowercase().replace('_', "-")))
+}
+
+/// What ends a line for Python, and so for pip.
+const ENDS: [char; 9] = ['\r', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}', '\u{2029}'];
+
 /// Lines as pip joins them, without comments, with the number of their first.
 fn logical_lines(text: &str) -> Vec<(u32, String)> {
     let mut lines = Vec::new();
     let mut open: Option<(u32, String)> = None;
-    for (number, line) in (1_u32..).zip(text.trim_start_matches('\u{feff}').lines()) {
+    let numbered = (1_u32..).zip(text.trim_start_matches('\u{feff}').lines());
+    for (number, line) in numbered.flat_map(|(number, line)| line.split(ENDS).map(move |part| (number, part))) {
         let is_comment = line.trim_start().starts_with('#');
         let (start, mut whole) = open.take().unwrap_or((number, String::new()));
         match line.strip_suffix('\\') {
@@ -109,6 +126,16 @@ fn package(found: &mut Manifest, text: &str, mark: Mark) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_end_where_python_ends_them() {
+        for end in ["\r", "\r\n", "\u{b}", "\u{c}", "\u{1e}", "\u{85}", "\u{2028}"] {
+            let found = requirements(&format!("a==1 # all{end}-i https://b.example\n")).unwrap();
+            assert_eq!(found.settings.len(), 1, "{end:?}");
+        }
+        assert!(requirements("# -*- coding: utf-7 -*-\na==1\n").is_err());
+        assert!(requirements("#\n# vim: set fileencoding=UTF_8 :\na==1\n").is_ok());
+    }
 
     #[test]
     fn files_are_read_as_pip_does() {

@@ -11,10 +11,29 @@ const PROXY: &str = "sends downloads through a proxy";
 
 pub fn npmrc(text: &str) -> Result<Manifest, Malformed> {
     let mut found = Manifest::default();
-    for entry in ini::entries(text) {
-        npm_key(&mut found, &entry.key, &entry.flat(), Mark::Line(entry.line));
+    let numbered = (1_u32..).zip(text.trim_start_matches('\u{feff}').split('\n'));
+    for (number, line) in numbered.flat_map(|(number, line)| line.split('\r').map(move |part| (number, part))) {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with(['#', ';', '[']) {
+            continue;
+        }
+        let (key, value) = line.split_once('=').unwrap_or((line, "true"));
+        let (key, value, mark) = (unquoted(key), unquoted(value), Mark::Line(number));
+        if key.contains("${") {
+            found.hook(&key, &value, "is named by the environment, and so can be any setting", mark);
+        } else {
+            npm_key(&mut found, &key, &value, mark);
+        }
     }
     Ok(found)
+}
+
+/// A key or value of `.npmrc`: in double quotes it is JSON.
+fn unquoted(text: &str) -> String {
+    let text = text.trim();
+    let inner = text.strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
+    let json = || text.starts_with('"').then(|| serde_json::from_str(text).ok()).flatten();
+    inner.map(str::to_owned).or_else(json).unwrap_or_else(|| text.to_owned())
 }
 
 fn npm_key(found: &mut Manifest, key: &str, value: &str, mark: Mark) {
@@ -161,6 +180,15 @@ mod tests {
         let counts = |found: Result<Manifest, Malformed>| found.map(|f| (f.settings.len(), f.hooks.len())).unwrap();
         let text = "registry=https://r.example\n@s:registry=https://s.example\n//r.example/:_authToken=x\nstrict-ssl=false\nscript-shell=x\nsave-exact=true\n";
         assert_eq!(counts(npmrc(text)), (3, 1));
+        for text in [
+            "a=b\n  registry = https://r",
+            "a=b\rregistry=https://r",
+            "\"reg\\u0069stry\"='https://r'",
+            "[s]\nregistry=x",
+        ] {
+            assert_eq!(counts(npmrc(text)), (1, 0), "{text:?}");
+        }
+        assert_eq!(counts(npmrc("regist${NO?}ry=https://r.example\n")), (0, 1));
         assert_eq!(counts(yarnrc("registry \"https://r.example\"\nyarn-path \"./x.js\"\n")), (1, 1));
         let text = "npmRegistryServer: https://r.example\nnpmScopes:\n  s:\n    npmRegistryServer: https://s.example\nyarnPath: .yarn/x.cjs\nenableStrictSsl: false\n";
         assert_eq!(counts(yarnrc_yml(text)), (3, 1));

@@ -134,7 +134,7 @@ impl TestWeakening {
     ) -> Result<(), Unreadable> {
         let old = content.change.old.first().copied().flatten();
         let is_move = content.commit.changes.iter().any(|other| {
-            let is_same = other.new.is_some() && other.new.map(|new| new.id) == old.map(|old| old.id);
+            let is_same = other.new.zip(old).is_some_and(|(new, old)| new.is_blob() && new.id == old.id);
             is_same && other.is_addition() && self.place(&Subject::name(&other.path), content.who).is_some()
         });
         if is_move || !old.is_some_and(|old| old.is_blob()) {

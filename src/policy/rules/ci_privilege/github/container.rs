@@ -39,11 +39,13 @@ pub fn look(holder: &str, container: &Node, picture: &mut Picture) {
         picture.ask(Ask::new(What::Container, format!("container:{holder}:{what}"), node.line, message, FIX));
     };
     for (text, node) in container.get("options").map(|options| options.scalars()).unwrap_or_default() {
-        let mut words = text.split_ascii_whitespace().peekable();
+        // The runner takes quotes and backslashes out of them as a shell would.
+        let plain = text.replace(['"', '\'', '\\'], "");
+        let mut words = plain.split_ascii_whitespace().peekable();
         while let Some(word) = words.next() {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
             let value = if value.is_empty() { words.peek().copied().unwrap_or_default() } else { value };
-            let is_host = matches!(name, "--network" | "--net") && value.trim_matches(['"', '\'']) == "host";
+            let is_host = matches!(name, "--network" | "--net") && value == "host";
             if is_host || OPTIONS.contains(&name) || name.starts_with("-v/") || name.contains("${{") {
                 ask(word, node);
             }

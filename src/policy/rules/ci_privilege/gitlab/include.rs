@@ -10,6 +10,8 @@ pub fn look(node: &Node, picture: &mut Picture) {
     if let Some(text) = node.text() {
         if text.contains("://") {
             remote(text, node, picture);
+        } else {
+            local(text, node, picture);
         }
     } else if node.is_map() {
         entry(node, picture);
@@ -27,14 +29,29 @@ fn remote(address: &str, node: &Node, picture: &mut Picture) {
     ask(format!("include:{address}"), node, message, picture);
 }
 
+/// A file of this repository that is not named like one of CI: nobody looks into it.
+fn local(path: &str, node: &Node, picture: &mut Picture) {
+    let name = path.trim_start_matches('/').to_ascii_lowercase();
+    let is_yaml = name.ends_with(".yml") || name.ends_with(".yaml");
+    let is_known = name.ends_with(".gitlab-ci.yml") || name.ends_with(".gitlab-ci.yaml");
+    if is_known || is_yaml && name.starts_with(".gitlab/ci/") && !name.contains("..") {
+        return;
+    }
+    let message = format!("`{}` is included, and its name is not one that is looked into", shown(path));
+    let fix = "name it *.gitlab-ci.yml, or put it below .gitlab/ci/";
+    picture.ask(Ask::new(What::Include, format!("include:local:{path}"), node.line, message, fix));
+}
+
 fn entry(node: &Node, picture: &mut Picture) {
     let text = |key: &str| node.get(key).and_then(|node| node.text());
     if let Some(address) = text("remote") {
         remote(address, node, picture);
     }
     // An address works there too.
-    if let Some(address) = text("local").filter(|local| local.contains("://")) {
-        remote(address, node, picture);
+    match text("local") {
+        Some(address) if address.contains("://") => remote(address, node, picture),
+        Some(path) => local(path, node, picture),
+        None => {}
     }
     if let Some(project) = text("project") {
         let version = text("ref").unwrap_or_default();
