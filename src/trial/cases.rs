@@ -94,7 +94,13 @@ fn search(dir: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io::Result<()> 
 }
 
 /// Runs the case in `dir`.
-pub fn run(dir: &Path, policy: &Policy, limits: &Limits, now: Timestamp) -> Result<Outcome, CaseError> {
+pub fn run(
+    dir: &Path,
+    policy: &Policy,
+    limits: &Limits,
+    now: Timestamp,
+    stop: &AtomicBool,
+) -> Result<Outcome, CaseError> {
     let path = dir.join(CASE_FILE);
     let text = std::fs::read_to_string(&path).map_err(|error| CaseError::Read { path: path.clone(), error })?;
     let case = CaseFile::parse(&path.to_string_lossy(), &text).map_err(CaseError::Invalid)?;
@@ -120,7 +126,7 @@ pub fn run(dir: &Path, policy: &Policy, limits: &Limits, now: Timestamp) -> Resu
     let refs: Vec<(RefName, ObjectId)> = before.into_values().collect();
     let trial = Trial { policy, principal: &principal, repo: &repo, limits, secrets: &SecretCache::default() };
     let scene = Scene { refs: &refs, trusted: &trusted };
-    let (_, judgement) = trial.hold(&objects, &updates, scene, now, &AtomicBool::new(false))?;
+    let (_, judgement) = trial.hold(&objects, &updates, scene, now, stop)?;
     Ok(Outcome { expected: case.expect, decision: judgement.decision.as_str(), findings: judgement.findings })
 }
 
@@ -174,8 +180,8 @@ fn take_in(scratch: &Scratch, dir: &Path, what: &'static str, stream: &[u8]) -> 
         scratch.import(&bytes).map_err(git)?;
     }
     let bundle = dir.join(what).with_extension("bundle");
-    if bundle.is_file() {
-        scratch.fetch_bundle(&bundle).map_err(git)?;
+    if bundle.is_file() && !scratch.fetch_bundle(&bundle).map_err(git)? {
+        return Err(CaseError::Unclear("push.bundle or upstream.bundle is not what `git bundle create` writes"));
     }
     Ok(())
 }
