@@ -10,6 +10,9 @@ use std::time::Duration;
 const TIME_MAX: Duration = Duration::from_secs(120);
 const OUTPUT_BYTES_MAX: u64 = 1 << 20;
 
+/// 256 MiB in memory, the gate's own bound by default.
+const OBJECT_BYTES_MAX: &str = "268435456";
+
 /// Features a stream may ask for. Others, and options, read and write files of this machine by their paths.
 const FEATURES: [&[u8]; 4] = [b"done", b"notes", b"date-format=raw", b"date-format=rfc2822"];
 
@@ -44,10 +47,18 @@ impl Scratch {
         Repository::open(self.path())
     }
 
+    /// A few bytes of a bundle can stand for an object of many gigabytes: git gives up on one that is too large.
+    fn git(&self, subcommand: &str) -> Result<GitCommand, CommandError> {
+        let mut command = GitCommand::git(subcommand)?;
+        command.git_dir(self.path()).env("GIT_ALLOC_LIMIT", OBJECT_BYTES_MAX);
+        command.setting("core.bigFileThreshold", "1000g").setting("pack.threads", "1");
+        Ok(command)
+    }
+
     /// Runs a stream of git-fast-import(1). Git refuses one that has an `option`, or a `feature` other than [`FEATURES`].
     pub fn import(&self, stream: &[u8]) -> Result<(), CommandError> {
-        let mut command = GitCommand::git("fast-import")?;
-        command.git_dir(self.path()).args(["--quiet", "--done", "--force"]);
+        let mut command = self.git("fast-import")?;
+        command.args(["--quiet", "--done", "--force"]);
         let end: &[u8] = if stream.ends_with(b"\n") { b"done\n" } else { b"\ndone\n" };
         let (features, rest) = split_features(stream);
         let whole = [features, NO_MORE_OPTIONS, rest, end].concat();
@@ -60,11 +71,11 @@ impl Scratch {
         if !is_bundle(bundle).map_err(CommandError::Spawn)? {
             return Ok(false);
         }
-        let mut command = GitCommand::git("fetch")?;
+        let mut command = self.git("fetch")?;
         // To git a bundle is a remote like any other.
         command.setting("protocol.file.allow", "always");
         let bundle = std::path::absolute(bundle).map_err(CommandError::Spawn)?;
-        command.git_dir(self.path()).args(["-q", "--no-write-fetch-head", "--update-head-ok", "--force", "--"]);
+        command.args(["-q", "--no-write-fetch-head", "--update-head-ok", "--force", "--"]);
         command.arg(bundle).arg("+refs/*:refs/*");
         command.run(b"", TIME_MAX, OUTPUT_BYTES_MAX).map(|_| true)
     }

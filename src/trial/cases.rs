@@ -21,6 +21,7 @@ use std::sync::atomic::AtomicBool;
 
 /// The name of the file that makes a directory a case.
 pub const CASE_FILE: &str = "case.toml";
+const CASE_FILE_BYTES_MAX: u64 = 1 << 20;
 /// Directories below the one that is searched.
 const DEPTH_MAX: usize = 16;
 
@@ -102,7 +103,11 @@ pub fn run(
     stop: &AtomicBool,
 ) -> Result<Outcome, CaseError> {
     let path = dir.join(CASE_FILE);
-    let text = std::fs::read_to_string(&path).map_err(|error| CaseError::Read { path: path.clone(), error })?;
+    let unread = |error| CaseError::Read { path: path.clone(), error };
+    if std::fs::metadata(&path).map_err(unread)?.len() > CASE_FILE_BYTES_MAX {
+        return Err(CaseError::Unclear("case.toml is larger than 1 MiB: put its contents in files beside it"));
+    }
+    let text = std::fs::read_to_string(&path).map_err(unread)?;
     let case = CaseFile::parse(&path.to_string_lossy(), &text).map_err(CaseError::Invalid)?;
     let principal = principal(&case, policy)?;
     let repo = repo(&case, policy)?;

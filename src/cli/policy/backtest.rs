@@ -34,8 +34,8 @@ pub struct BacktestArgs {
     /// The policy.
     #[arg(long, value_name = "FILE", env = "REFGATE_POLICY", required_unless_present = "preset")]
     pub policy: Option<PathBuf>,
-    /// Instead of a policy: this preset alone, for an agent that may write everything.
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["policy", "principal", "ref_name", "name"])]
+    /// Instead of any policy: this preset alone, for an agent that may write everything.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["principal", "ref_name", "name"])]
     pub preset: Option<String>,
     /// Who pushes [default: the policy's only agent].
     #[arg(long = "as", value_name = "PRINCIPAL")]
