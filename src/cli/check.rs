@@ -1,10 +1,9 @@
 //! `refgate check [RANGE]`: the gate's judgement of a local branch, before it is pushed.
 
 use super::{DONE, Failure, cannot, complain, findings, negative, print};
-use crate::examine::{ExamineError, SecretCache};
-use crate::git::local::{LocalError, Repository};
+use crate::examine::SecretCache;
+use crate::git::local::Repository;
 use crate::git::{ObjectStore, Objects};
-use crate::inspect::InspectError;
 use crate::model::{Limits, PrincipalName, RefName, RefUpdate, RepoName};
 use crate::policy::{Judgement, Policy, Principal};
 use crate::trial::local::Local;
@@ -86,10 +85,7 @@ fn check(args: &CheckArgs, policy: &Policy) -> Result<ExitCode, Failure> {
 
 /// What a gate calls an internal error is mostly a clone without all objects here.
 fn explained(error: TrialError) -> Failure {
-    let read = match &error {
-        TrialError::Inspect(InspectError::Internal(read)) | TrialError::Examine(ExamineError::Read(read)) => read,
-        TrialError::Inspect(_) | TrialError::Examine(_) => return error.into(),
-    };
+    let Some(read) = error.unread() else { return error.into() };
     format!("{read}\nin a shallow clone, git fetch --unshallow brings what is missing; the gate itself has it").into()
 }
 
@@ -98,15 +94,7 @@ fn local(args: &CheckArgs) -> Result<Local, Failure> {
     let of_git = std::env::var_os("GIT_DIR").filter(|_| args.pre_push && args.dir.is_none());
     let repository = match of_git {
         Some(dir) => Repository::open(&std::path::absolute(dir)?)?,
-        None => {
-            let dir = std::path::absolute(args.dir.as_deref().unwrap_or(Path::new(".")))?;
-            // As git does: the nearest directory above that is in a repository.
-            let found = dir.ancestors().map(Repository::open).find(|found| match found {
-                Ok(_) | Err(LocalError::Sha256(_)) => true,
-                Err(_) => false,
-            });
-            found.ok_or_else(|| format!("{} is in no git repository", dir.display()))??
-        }
+        None => Repository::around(args.dir.as_deref().unwrap_or(Path::new(".")))?,
     };
     let local = Local::open(repository.clone(), &args.remote)?;
     // Somebody who pushes to a URL has remote-tracking branches under another name, if any.

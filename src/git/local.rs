@@ -84,6 +84,16 @@ impl Repository {
         }
     }
 
+    /// Opens the nearest one at or above `dir`, as git does.
+    pub fn around(dir: &Path) -> Result<Self, LocalError> {
+        let absolute = std::path::absolute(dir).map_err(CommandError::Spawn)?;
+        let found = absolute.ancestors().map(Self::open).find(|found| match found {
+            Ok(_) | Err(LocalError::Sha256(_)) => true,
+            Err(_) => false,
+        });
+        found.unwrap_or_else(|| Err(LocalError::NotARepository(dir.to_owned())))
+    }
+
     fn git(&self, subcommand: &str) -> Result<GitCommand, LocalError> {
         let mut command = GitCommand::git(subcommand)?;
         command.git_dir(&self.git_dir).setting("safe.directory", "*");

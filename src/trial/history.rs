@@ -53,7 +53,8 @@ pub struct Tally {
     pub warned: usize,
     pub held: usize,
     pub refused: usize,
-    pub rules: BTreeMap<(String, Effect), Spoken>,
+    /// By rule, effect, and what it would have been where the rule observes.
+    pub rules: BTreeMap<(String, Effect, Option<Effect>), Spoken>,
     /// Pushes that could not be judged, and the first reason.
     pub failed: usize,
     pub failure: Option<String>,
@@ -133,7 +134,7 @@ impl Tally {
         }
         let mut seen = Vec::new();
         for finding in findings {
-            let key = (finding.rule.clone(), finding.effect);
+            let key = (finding.rule.clone(), finding.effect, finding.would);
             let spoken = self.rules.entry(key.clone()).or_default();
             if !seen.contains(&key) {
                 spoken.pushes += 1;

@@ -85,7 +85,7 @@ fn open_policy(preset: &str) -> String {
 
 fn replay(args: &BacktestArgs, policy: &Policy) -> Outcome {
     let now = Timestamp::now();
-    let repository = Repository::open(&args.repo)?;
+    let repository = Repository::around(&args.repo)?;
     let since = match &args.since {
         None => None,
         Some(text) => Some(log::since(text, now).ok_or("--since: 90d, or a time")?.as_second()),
@@ -175,16 +175,18 @@ fn table(tally: &Tally, steps: &[Step], who: &str, time_s: f64) -> String {
         let _ = writeln!(text, "\n{:<28}{:<8}{:>8}{:>9}  for example", "rule", "effect", "pushes", "");
     }
     let mut rules: Vec<_> = tally.rules.iter().collect();
-    rules.sort_by_key(|((_, effect), spoken)| std::cmp::Reverse((*effect, spoken.pushes)));
-    for ((rule, effect), spoken) in rules {
-        write_rule(&mut text, rule, *effect, spoken, *pushes);
+    rules.sort_by_key(|((_, effect, would), spoken)| std::cmp::Reverse((*effect, *would, spoken.pushes)));
+    for ((rule, effect, would), spoken) in rules {
+        // What an observing rule would do, in brackets.
+        let effect = would.map_or_else(|| effect.as_str().to_owned(), |would| format!("({})", would.as_str()));
+        write_rule(&mut text, rule, &effect, spoken, *pushes);
     }
     text
 }
 
-fn write_rule(text: &mut String, rule: &str, effect: Effect, spoken: &Spoken, pushes: usize) {
+fn write_rule(text: &mut String, rule: &str, effect: &str, spoken: &Spoken, pushes: usize) {
     let count = format!("{:>8}{:>9}", spoken.pushes, share(spoken.pushes, pushes));
-    let _ = write!(text, "{rule:<28}{:<8}{count}", effect.as_str());
+    let _ = write!(text, "{rule:<28}{effect:<8}{count}");
     for (index, example) in spoken.examples.iter().enumerate() {
         let indent = if index == 0 { "" } else { "\n                                                     " };
         let place = findings::place(&example.finding.place);
@@ -201,10 +203,11 @@ fn share(part: usize, whole: usize) -> String {
 }
 
 fn as_json(tally: &Tally, time_s: f64) -> serde_json::Value {
-    let rule = |((rule, effect), spoken): (&(String, Effect), &Spoken)| {
+    let rule = |((rule, effect, would), spoken): (&(String, Effect, Option<Effect>), &Spoken)| {
+        let would = would.map(Effect::as_str);
         let example = |example: &crate::trial::history::Example| json!({ "push": example.push.to_string(), "finding": findings::json(&example.finding) });
         let examples: Vec<_> = spoken.examples.iter().map(example).collect();
-        json!({ "rule": rule, "effect": effect.as_str(), "pushes": spoken.pushes, "examples": examples })
+        json!({ "rule": rule, "effect": effect.as_str(), "would": would, "pushes": spoken.pushes, "examples": examples })
     };
     json!({
         "pushes": tally.pushes,
