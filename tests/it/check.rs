@@ -133,3 +133,23 @@ fn a_clone_without_all_objects_or_of_another_format_is_told_so() {
         assert!(text(&output.stderr).contains(expected), "{dir}: {}", text(&output.stderr));
     }
 }
+
+#[test]
+fn a_backtest_tells_what_observing_rules_would_do() {
+    let world = world();
+    let client = world.clone_as("claude-1");
+    client.commit(&[(".github/workflows/x.yml", "on: push\n"), ("src/a.rs", "a\n")], "ci");
+    let run = |args: &[&str]| {
+        // From below the top, and with a policy in the environment as the hook wants it.
+        let mut command = world.refgate();
+        command.current_dir(client.dir.join("src")).env("REFGATE_POLICY", "nothing.toml");
+        let output = command.args(["policy", "backtest", "--preset", "observe-all"]).args(args).output();
+        let output = output.expect("refgate runs");
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let json: serde_json::Value = serde_json::from_str(&run(&["--json"])).expect("JSON");
+    let rule = &json["rules"][0];
+    assert_eq!((&rule["rule"], &rule["effect"], &rule["would"]), (&"ci-files".into(), &"warn".into(), &"hold".into()));
+    assert!(run(&[]).contains("(hold)"));
+}
