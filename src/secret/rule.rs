@@ -29,6 +29,8 @@ pub struct Rule {
     pub certainty: Certainty,
     /// The vendor's page on the format.
     pub source: String,
+    /// In the table: special rules come before general ones.
+    pub(super) place: usize,
     pub(super) keywords: Vec<Vec<u8>>,
     pub(super) pattern: String,
     pub(super) ignore_case: bool,
@@ -158,7 +160,8 @@ pub(super) fn read(tables: &[(&str, &str)]) -> Result<Vec<Rule>, TableError> {
         let document: Document = toml::from_str(text).map_err(wrong)?;
         for entry in document.rule {
             let id = entry.id.clone();
-            rules.push(rule(entry).map_err(|why| TableError::Rule(id, why))?);
+            let rule = rule(entry).map_err(|why| TableError::Rule(id, why))?;
+            rules.push(Rule { place: rules.len(), ..rule });
         }
     }
     for (at, rule) in rules.iter().enumerate() {
@@ -209,6 +212,7 @@ fn rule(entry: Entry) -> Result<Rule, String> {
         provider: entry.provider,
         what: entry.what,
         source: entry.source,
+        place: 0,
         pattern: entry.pattern,
         ignore_case,
         left: entry.left,

@@ -53,8 +53,7 @@ pub struct Tally {
     pub warned: usize,
     pub held: usize,
     pub refused: usize,
-    /// By rule, effect, and what it would have been where the rule observes.
-    pub rules: BTreeMap<(String, Effect, Option<Effect>), Spoken>,
+    pub rules: BTreeMap<(String, Effect), Spoken>,
     /// Pushes that could not be judged, and the first reason.
     pub failed: usize,
     pub failure: Option<String>,
@@ -126,7 +125,7 @@ impl Replay<'_> {
 impl Tally {
     fn count(&mut self, push: ObjectId, findings: Vec<Finding>, examples_max: usize) {
         self.pushes += 1;
-        match findings.iter().map(|finding| finding.effect).max() {
+        match findings.iter().map(meant).max() {
             None => self.passed += 1,
             Some(Effect::Warn) => self.warned += 1,
             Some(Effect::Hold) => self.held += 1,
@@ -134,7 +133,7 @@ impl Tally {
         }
         let mut seen = Vec::new();
         for finding in findings {
-            let key = (finding.rule.clone(), finding.effect, finding.would);
+            let key = (finding.rule.clone(), meant(&finding));
             let spoken = self.rules.entry(key.clone()).or_default();
             if !seen.contains(&key) {
                 spoken.pushes += 1;
@@ -163,4 +162,9 @@ impl Tally {
             mine.examples.truncate(examples_max);
         }
     }
+}
+
+/// What the rule would do if it were enforced: that is what a replay is for.
+fn meant(finding: &Finding) -> Effect {
+    finding.would.unwrap_or(finding.effect)
 }

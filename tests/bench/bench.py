@@ -129,8 +129,8 @@ class World:
         self.processes.append(subprocess.Popen([SSHD, "-D", "-f", config]))
         wait_for_port(self.ssh_port)
 
-    def start_gate(self, upstreams, log="info"):
-        """`upstreams`: name to path."""
+    def start_gate(self, upstreams, log="info", policy=""):
+        """`upstreams`: name to path; `policy`: more of it."""
         repos = "".join(f'[repo.{name}]\nupstream = "{path}"\n' for name, path in upstreams.items())
         open(self.path("refgate.toml"), "w").write(
             f'listen = "127.0.0.1:0"\ndata = "data"\npolicy = "policy.toml"\n\n{repos}\n{self.limits}\n')
@@ -138,7 +138,7 @@ class World:
         agents = "".join(
             f'\n[agent.{name}]\nsponsor = "operator"\nkeys = ["{open(self.path(name + ".pub")).read().strip()}"]\n'
             for name in self.agents)
-        open(self.path("policy.toml"), "w").write(humans + agents + POLICY_END)
+        open(self.path("policy.toml"), "w").write(humans + agents + POLICY_END + policy)
         self.log = self.path("gate.log")
         env = dict(self.env, REFGATE_CONFIG=self.path("refgate.toml"), REFGATE_LOG=log)
         gate = subprocess.Popen([REFGATE, "serve"], cwd=self.dir, env=env, stdout=subprocess.PIPE,

@@ -135,7 +135,7 @@ fn a_clone_without_all_objects_or_of_another_format_is_told_so() {
 }
 
 #[test]
-fn a_backtest_tells_what_observing_rules_would_do() {
+fn a_backtest_counts_what_observing_rules_would_do() {
     let world = world();
     let client = world.clone_as("claude-1");
     client.commit(&[(".github/workflows/x.yml", "on: push\n"), ("src/a.rs", "a\n")], "ci");
@@ -149,7 +149,6 @@ fn a_backtest_tells_what_observing_rules_would_do() {
         text(&output.stdout)
     };
     let json: serde_json::Value = serde_json::from_str(&run(&["--json"])).expect("JSON");
-    let rule = &json["rules"][0];
-    assert_eq!((&rule["rule"], &rule["effect"], &rule["would"]), (&"ci-files".into(), &"warn".into(), &"hold".into()));
-    assert!(run(&[]).contains("(hold)"));
+    assert_eq!(json["rules"][0]["rule"], "ci-files");
+    assert_eq!(json["rules"][0]["effect"], "hold");
 }

@@ -34,7 +34,7 @@ pub struct BacktestArgs {
     /// The policy.
     #[arg(long, value_name = "FILE", env = "REFGATE_POLICY", required_unless_present = "preset")]
     pub policy: Option<PathBuf>,
-    /// Instead of any policy: this preset alone, for an agent that may write everything.
+    /// Instead of a policy: this preset alone, for an agent that may write everything.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["principal", "ref_name", "name"])]
     pub preset: Option<String>,
     /// Who pushes [default: the policy's only agent].
@@ -175,18 +175,16 @@ fn table(tally: &Tally, steps: &[Step], who: &str, time_s: f64) -> String {
         let _ = writeln!(text, "\n{:<28}{:<8}{:>8}{:>9}  for example", "rule", "effect", "pushes", "");
     }
     let mut rules: Vec<_> = tally.rules.iter().collect();
-    rules.sort_by_key(|((_, effect, would), spoken)| std::cmp::Reverse((*effect, *would, spoken.pushes)));
-    for ((rule, effect, would), spoken) in rules {
-        // What an observing rule would do, in brackets.
-        let effect = would.map_or_else(|| effect.as_str().to_owned(), |would| format!("({})", would.as_str()));
-        write_rule(&mut text, rule, &effect, spoken, *pushes);
+    rules.sort_by_key(|((_, effect), spoken)| std::cmp::Reverse((*effect, spoken.pushes)));
+    for ((rule, effect), spoken) in rules {
+        write_rule(&mut text, rule, *effect, spoken, *pushes);
     }
     text
 }
 
-fn write_rule(text: &mut String, rule: &str, effect: &str, spoken: &Spoken, pushes: usize) {
+fn write_rule(text: &mut String, rule: &str, effect: Effect, spoken: &Spoken, pushes: usize) {
     let count = format!("{:>8}{:>9}", spoken.pushes, share(spoken.pushes, pushes));
-    let _ = write!(text, "{rule:<28}{effect:<8}{count}");
+    let _ = write!(text, "{rule:<28}{:<8}{count}", effect.as_str());
     for (index, example) in spoken.examples.iter().enumerate() {
         let indent = if index == 0 { "" } else { "\n                                                     " };
         let place = findings::place(&example.finding.place);
@@ -203,11 +201,10 @@ fn share(part: usize, whole: usize) -> String {
 }
 
 fn as_json(tally: &Tally, time_s: f64) -> serde_json::Value {
-    let rule = |((rule, effect, would), spoken): (&(String, Effect, Option<Effect>), &Spoken)| {
-        let would = would.map(Effect::as_str);
+    let rule = |((rule, effect), spoken): (&(String, Effect), &Spoken)| {
         let example = |example: &crate::trial::history::Example| json!({ "push": example.push.to_string(), "finding": findings::json(&example.finding) });
         let examples: Vec<_> = spoken.examples.iter().map(example).collect();
-        json!({ "rule": rule, "effect": effect.as_str(), "would": would, "pushes": spoken.pushes, "examples": examples })
+        json!({ "rule": rule, "effect": effect.as_str(), "pushes": spoken.pushes, "examples": examples })
     };
     json!({
         "pushes": tally.pushes,

@@ -171,8 +171,8 @@ mod tests {
             std::fs::write(path, token(1)).expect("written");
         };
         ["a.png", "node_modules/b.min.js", "Cargo.lock", ".git/config", "sub/.git/x", ".github/c"]
-            .into_iter()
-            .for_each(write);
+            .iter()
+            .for_each(|name| write(name));
         std::os::unix::fs::symlink("a.png", dir.path().join("link")).expect("linked");
         std::os::unix::fs::symlink("..", dir.path().join("sub/up")).expect("linked");
         let wanted = Wanted { certainty: Certainty::Possible, key: None, threads: 2 };

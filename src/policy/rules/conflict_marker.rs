@@ -47,6 +47,12 @@ impl Check for ConflictMarker {
     }
 
     fn content(&self, content: &Content<'_>, spotted: &mut Spotted<'_>) -> Result<(), Unreadable> {
+        // Nearly every file has none of these, and a whole file is searched faster than its lines are cut.
+        let mut has_mark = false;
+        content.windows(&mut |window| has_mark = has_mark || memchr::memmem::find(window.bytes, OURS).is_some())?;
+        if !has_mark {
+            return Ok(());
+        }
         let mut seen = Seen::Nothing;
         let mut found = Vec::new();
         content.lines(&mut |number, line| {

@@ -50,7 +50,8 @@ pub(super) fn basic_credentials(text: &[u8]) -> Verdict {
     let Some(colon) = bytes.iter().position(|byte| *byte == b':') else { return Verdict::Wrong };
     let printable =
         bytes.iter().all(|byte| (0x20..0x7f).contains(byte) || *byte >= 0x80) && std::str::from_utf8(&bytes).is_ok();
-    let has_password = bytes.len() > colon.saturating_add(1);
+    // A shorter one is an example, or guessed at once.
+    let has_password = bytes.len() > colon.saturating_add(5);
     // The examples of RFC 7617 and of every manual.
     let is_example = [&b"Aladdin:"[..], b"user:pass", b"username:password", b"test:123"]
         .iter()

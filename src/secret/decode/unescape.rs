@@ -113,11 +113,15 @@ const STARTS: [bool; 256] = {
     starts
 };
 
-/// Whether an escape makes a difference for what is searched.
+/// Whether an escape makes a difference for what is searched. Quotes with a backslash do not: they are everywhere, and
+/// rules take them as they are.
 fn counts(literals: &Literals<'_>, at: usize) -> bool {
+    if let Some([b'\\', b'n' | b't' | b'"' | b'\'' | b'\\' | b'.' | b'r', ..]) = literals.text.get(at..) {
+        return false;
+    }
     let Some(escape) = escape(literals, at) else { return false };
     match escape.byte {
-        Some(byte) => matches!(byte, b'!'..=b'~') && (byte != b'\\'),
+        Some(byte) => matches!(byte, b'!'..=b'~') && byte != b'\\',
         None => literals.is_between(at, at + escape.length),
     }
 }

@@ -30,17 +30,23 @@ pub(super) fn judge(rule: &Rule, number: usize, frame: &Frame<'_>, found: &Match
         return None;
     }
     let secret = text.get(found.secret.clone())?;
-    if values::is_placeholder(secret)
-        || rule.entropy_min.is_some_and(|min| values::entropy(secret) < min)
-        || (rule.random && !bigram::is_random(secret))
-        || !has_near(rule, frame, &found.whole)
-    {
+    if !has_near(rule, frame, &found.whole) {
         return None;
     }
     let verdict = rule.check.map_or(Verdict::Unknown, |check| check(secret));
+    let is_doubtful = || {
+        values::is_placeholder(secret)
+            || rule.entropy_min.is_some_and(|min| values::entropy(secret) < min)
+            || (rule.random && !bigram::is_random(secret))
+    };
+    // A right checksum leaves no doubt.
+    if verdict != Verdict::Right && is_doubtful() {
+        return None;
+    }
     let certainty = match verdict {
         Verdict::Right => Certainty::Certain,
         Verdict::Wrong => Certainty::Possible,
+        Verdict::Unknown if values::is_weak(secret) => Certainty::Possible,
         Verdict::Unknown => rule.certainty,
     };
     Some(Found {

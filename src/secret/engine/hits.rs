@@ -3,11 +3,12 @@
 use super::candidate::Found;
 use crate::secret::rule::Rule;
 use crate::secret::{Certainty, Hit};
+use std::cmp::Reverse;
 
 pub(super) fn finish(rules: &'static [Rule], mut found: Vec<Found>, bytes: &[u8]) -> Vec<Hit> {
     // The surest first, and what was found as it stands before what was decoded.
     found.sort_by(|a, b| {
-        let order = |hit: &Found| (hit.span.start, std::cmp::Reverse(hit.certainty), hit.encoding.is_some(), hit.rule);
+        let order = |hit: &Found| (hit.span.start, Reverse(hit.certainty), hit.encoding.is_some(), hit.rule);
         order(a).cmp(&order(b))
     });
     let lines = lines(&found, bytes);
@@ -56,22 +57,41 @@ fn raise_pairs(rules: &[Rule], found: &mut [Found], lines: &[u32]) {
     }
 }
 
-/// One hit for one value of one rule at one place, and none of a mere possibility where something surer is.
-fn without_repeats(hits: Vec<Hit>) -> Vec<Hit> {
+/// How many of the hits before are looked at for one that says more of the same place: a bound on the work.
+const NEIGHBOURS: usize = 32;
+
+/// One hit for one value: the surest, of equally sure ones the most special rule's, which comes first in the table.
+///
+/// A general rule never takes the place of a special one: who lets the general rule be silent still hears of the other.
+fn without_repeats(mut hits: Vec<Hit>) -> Vec<Hit> {
+    hits.sort_by_key(|hit| (hit.span.start, Reverse(hit.span.end), Reverse(hit.certainty)));
     let mut kept: Vec<Hit> = Vec::with_capacity(hits.len());
-    let mut sure_until = 0;
+    // How far the hits so far reach, by certainty.
+    let mut reach = [0; 3];
     for hit in hits {
-        let is_repeat = kept.iter().rev().take(16).any(|other| {
-            other.span.end > hit.span.start && other.rule.id == hit.rule.id && other.certainty >= hit.certainty
-        });
-        let is_shadowed = hit.certainty == Certainty::Possible && hit.span.start < sure_until;
-        if is_repeat || is_shadowed {
+        let is_within_surer = (hit.certainty as usize + 1..reach.len()).any(|level| reach[level] >= hit.span.end);
+        let is_beside_surer =
+            hit.certainty == Certainty::Possible && reach[1..].iter().any(|end| *end > hit.span.start);
+        let says_more = |other: &Hit| {
+            let is_around = other.span.start <= hit.span.start && other.span.end >= hit.span.end;
+            let is_same_rule = other.rule.id == hit.rule.id && other.span.end > hit.span.start;
+            other.certainty >= hit.certainty && (is_same_rule || is_around && other.rule.place < hit.rule.place)
+        };
+        if is_within_surer || is_beside_surer || kept.iter().rev().take(NEIGHBOURS).any(says_more) {
             continue;
         }
-        if hit.certainty > Certainty::Possible {
-            sure_until = sure_until.max(hit.span.end);
-            kept.retain(|other| other.certainty > Certainty::Possible || other.span.end <= hit.span.start);
-        }
+        let near = kept.len().saturating_sub(NEIGHBOURS);
+        let says_less = |other: &Hit| {
+            let is_weaker = other.certainty < hit.certainty || other.rule.place > hit.rule.place;
+            let is_within = other.span.start >= hit.span.start && other.span.end <= hit.span.end;
+            let is_beside = other.certainty == Certainty::Possible && other.span.end > hit.span.start;
+            let is_sure = hit.certainty > Certainty::Possible;
+            is_within && is_weaker && other.certainty <= hit.certainty || is_beside && is_sure
+        };
+        let tail: Vec<Hit> = kept.drain(near..).filter(|other| !says_less(other)).collect();
+        kept.extend(tail);
+        let level = &mut reach[hit.certainty as usize];
+        *level = hit.span.end.max(*level);
         kept.push(hit);
     }
     kept

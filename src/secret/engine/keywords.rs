@@ -3,8 +3,8 @@
 //! An automaton takes one step a byte, and each step waits for the one before. Here only every second position is
 //! looked at: whether the four bytes there, or the three, may be part of a keyword, by one bit each of tables small
 //! enough for the processor's first cache. A keyword of five bytes or more has two quads beside each other, of which
-//! one is at an even position; the rarest two are taken. One of four bytes has two triples; those of three have a table of
-//! their own for odd positions. Where a bit is set, the keywords behind it are compared.
+//! one is at an even position; the rarest two are taken. Shorter ones at odd positions are met by a triple one byte further
+//! on, or one byte before. Where a bit is set, the keywords behind it are compared.
 
 use super::bigram::rarity;
 use crate::secret::rule::Rule;
@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 
 #[derive(Debug)]
 pub(super) struct Keywords {
-    quads: Grams,
-    triples: Grams,
-    /// Of keywords of three bytes, one byte on.
-    odd: Grams,
+    quads: Grams<QUAD_WORDS>,
+    triples: Grams<TRIPLE_WORDS>,
+    /// Triples at odd positions, seen from the even one before.
+    odd: Grams<TRIPLE_WORDS>,
     words: Vec<Word>,
 }
 
@@ -61,9 +61,13 @@ impl Keywords {
                     add(&mut triples, triple(gram(&[*a, *b, *c])), Entry::new(&word.bytes, number, 0));
                     add(&mut odd, triple(gram(&[*a, *b, *c])), Entry::new(&word.bytes, number, -1));
                 }
-                [a, b, c, d] => {
-                    add(&mut triples, triple(gram(&[*a, *b, *c])), Entry::new(&word.bytes, number, 0));
-                    add(&mut triples, triple(gram(&[*b, *c, *d])), Entry::new(&word.bytes, number, 1));
+                [first @ .., _] if word.bytes.len() == 4 => {
+                    let rest = word.bytes.get(1..).unwrap_or_default();
+                    add(&mut quads, quad(gram(&word.bytes)), Entry::new(&word.bytes, number, 0));
+                    match rarity(rest) >= rarity(first) {
+                        true => add(&mut triples, triple(gram(rest)), Entry::new(&word.bytes, number, 1)),
+                        false => add(&mut odd, triple(gram(first)), Entry::new(&word.bytes, number, -1)),
+                    }
                 }
                 bytes => {
                     let at = rarest(bytes);
@@ -84,10 +88,15 @@ impl Keywords {
         // Three quads of every second position are in eight bytes.
         while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
             let bytes = u64::from_le_bytes(*bytes) | EACH_CASE;
-            if self.may_be(bytes) | self.may_be(bytes >> 16) | self.may_be(bytes >> 32) != 0 {
-                self.compare(text, bytes, at, &mut hit);
-                self.compare(text, bytes >> 16, at + 2, &mut hit);
-                self.compare(text, bytes >> 32, at + 4, &mut hit);
+            let (first, second, third) = (self.may_be(bytes), self.may_be(bytes >> 16), self.may_be(bytes >> 32));
+            if (first | second | third) & 1 != 0 {
+                for (may_be, bytes, at) in
+                    [(first, bytes, at), (second, bytes >> 16, at + 2), (third, bytes >> 32, at + 4)]
+                {
+                    if may_be & 1 != 0 {
+                        self.compare(text, bytes, at, &mut hit);
+                    }
+                }
             }
             at += 6;
         }
@@ -99,16 +108,20 @@ impl Keywords {
         }
     }
 
+    /// The lowest bit says whether a part of a keyword may be at these bytes.
     #[inline]
     fn may_be(&self, bytes: u64) -> u64 {
         self.quads.bit(quad(bytes)) | self.triples.bit(triple(bytes)) | self.odd.bit(triple(bytes >> 8))
     }
 
     fn compare(&self, text: &[u8], bytes: u64, at: usize, hit: &mut impl FnMut(&[u16], usize)) {
-        for (grams, slot) in
-            [(&self.quads, quad(bytes)), (&self.triples, triple(bytes)), (&self.odd, triple(bytes >> 8))]
-        {
-            for entry in grams.entries(slot) {
+        let slots = [
+            self.quads.entries(quad(bytes)),
+            self.triples.entries(triple(bytes)),
+            self.odd.entries(triple(bytes >> 8)),
+        ];
+        for entries in slots {
+            for entry in entries {
                 let Some(start) = at.checked_add_signed(-isize::from(entry.offset)) else { continue };
                 let here = text.get(start..).unwrap_or_default();
                 if !entry.may_be_at(here) {
@@ -122,31 +135,33 @@ impl Keywords {
     }
 }
 
-/// Bits of a gram's hash.
-const HASH_BITS: u32 = 16;
-const SLOTS: usize = 1 << HASH_BITS;
-const BIT_WORDS: usize = SLOTS / 64;
+/// Bits of a gram's hash: there are more quads than triples, and each bit that is set by chance costs a comparison.
+const QUAD_BITS: u32 = 18;
+const TRIPLE_BITS: u32 = 17;
+/// Words of 64 bits in a table of each.
+const QUAD_WORDS: usize = 1 << (QUAD_BITS - 6);
+const TRIPLE_WORDS: usize = 1 << (TRIPLE_BITS - 6);
 const HASH: u32 = 0x9e37_79b1;
 
 /// The hash of the lowest four bytes, which are folded.
 #[inline]
 fn quad(bytes: u64) -> usize {
-    ((bytes as u32).wrapping_mul(HASH) >> (32 - HASH_BITS)) as usize
+    ((bytes as u32).wrapping_mul(HASH) >> (32 - QUAD_BITS)) as usize
 }
 
 /// The hash of the lowest three bytes, which are folded.
 #[inline]
 fn triple(bytes: u64) -> usize {
-    ((bytes as u32 & 0x00ff_ffff).wrapping_mul(HASH) >> (32 - HASH_BITS)) as usize
+    ((bytes as u32 & 0x00ff_ffff).wrapping_mul(HASH) >> (32 - TRIPLE_BITS)) as usize
 }
 
 /// Parts of keywords, by their hash.
 #[derive(Debug)]
-struct Grams {
+struct Grams<const WORDS: usize> {
     /// A bit a hash: whether there is such a part.
-    bits: Box<[u64; BIT_WORDS]>,
+    bits: Box<[u64; WORDS]>,
     /// How many bits are set before each word of them.
-    ranks: Box<[u16; BIT_WORDS]>,
+    ranks: Box<[u16; WORDS]>,
     /// For each bit that is set, where its entries start; one more at the end.
     starts: Vec<u16>,
     entries: Vec<Entry>,
@@ -177,10 +192,10 @@ impl Entry {
     }
 }
 
-impl Grams {
+impl<const WORDS: usize> Grams<WORDS> {
     fn new(slots: BTreeMap<usize, Vec<Entry>>) -> Self {
         let small = |number: usize| u16::try_from(number).expect("the table is small");
-        let (mut bits, mut ranks) = (Box::new([0_u64; BIT_WORDS]), Box::new([0; BIT_WORDS]));
+        let (mut bits, mut ranks) = (Box::new([0_u64; WORDS]), Box::new([0; WORDS]));
         let (mut starts, mut entries) = (vec![0], Vec::new());
         for (slot, mut found) in slots {
             found.sort_unstable();
@@ -199,9 +214,10 @@ impl Grams {
         Self { bits, ranks, starts, entries }
     }
 
+    /// The lowest bit says whether there is such a part.
     #[inline]
     fn bit(&self, slot: usize) -> u64 {
-        self.bits.get(slot / 64).map_or(0, |word| (word >> (slot % 64)) & 1)
+        self.bits.get(slot / 64).map_or(0, |word| word >> (slot % 64))
     }
 
     fn entries(&self, slot: usize) -> &[Entry] {
@@ -227,9 +243,26 @@ fn gram(bytes: &[u8]) -> u64 {
 
 /// Where the rarest two quads beside each other are.
 fn rarest(word: &[u8]) -> usize {
-    let rarity = |five: &[u8]| rarity(&five[..4]).min(rarity(&five[1..]));
-    word.windows(5).enumerate().max_by_key(|(_, five)| rarity(five)).map_or(0, |(at, _)| at)
+    let is_common = |quad: &[u8]| COMMON.split(' ').any(|common| common.as_bytes() == quad);
+    let rarity = |quad: &[u8]| if is_common(quad) { i32::MIN } else { rarity(quad) };
+    let both = |five: &[u8]| rarity(&five[..4]).min(rarity(&five[1..]));
+    word.windows(5).enumerate().max_by_key(|(_, five)| both(five)).map_or(0, |(at, _)| at)
 }
+
+/// Quads that are common in code and text, of those that keywords have; counted in the sources of some hundred projects.
+const COMMON: &str = "\
+    ---- .com .org _con _key _pat _sta abil able acka acke alid alue ampl ance appl arch arge aria arti asse ate_ \
+    ates atic atio atte ault auth back base bili bloc buil byte cati cces cens cess char chec ckag clea code com/ \
+    comm comp cond conf cons cont core coun crip cryp ctio ctor cume data date defa dent ding docu dule ecur efau \
+    emov ence ende ense enti entr ents equi eral erve espa essa essi est_ evel even faul file form gist gith gmen \
+    hash heck here icat icen iden ight igna ilit info ing. ing: ing_ ings inst inte ion_ ions istr iter ithu itio \
+    itte lass leas lice link lite lity load lock make mand mark ment merg mess meta modu ndex nfig ning niti node \
+    nsta nten nter ntry nts. ocum odul oken omme onfi onte open org/ orte othe ount over pace pack pert plic port \
+    posi pres prin ps:/ ptio publ push quir rans rant ream regi repo requ ress ring ript rite rust rypt s:// sage \
+    scri serv set_ sign sion spac ssag ssio stan stat stor stre stri tabl tati tent tera term test text ther this \
+    thor thub tial time tion tive toke tool tory tps: tran trea tree trin tter twar type ubli uffe uild uire umen \
+    user utho vali valu warn word work writ \
+";
 
 #[cfg(test)]
 mod tests {

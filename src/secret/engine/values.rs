@@ -1,5 +1,7 @@
 //! What a value as a whole looks like: a placeholder, or something computed elsewhere.
 
+use sha2::{Digest, Sha256};
+
 /// Values longer than this are not looked at: keys of many lines hold any short word by chance.
 const LENGTH_MAX: usize = 256;
 
@@ -74,6 +76,90 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
         || has_run(&lower)
         || is_sequence(&lower)
         || is_repeated(&lower)
+}
+
+/// Words that are passwords in examples and tests, and that anybody would guess.
+const GUESSES: [&str; 40] = [
+    "abc",
+    "admin",
+    "alice",
+    "apikey",
+    "bar",
+    "baz",
+    "bob",
+    "bogus",
+    "default",
+    "demo",
+    "fake",
+    "foo",
+    "guest",
+    "hello",
+    "login",
+    "letmein",
+    "mock",
+    "mypassword",
+    "mypass",
+    "mysql",
+    "nobody",
+    "pass",
+    "passw",
+    "passwd",
+    "password",
+    "pawd",
+    "postgres",
+    "pwd",
+    "redis",
+    "root",
+    "secret",
+    "somepassword",
+    "supersecret",
+    "temp",
+    "test",
+    "testing",
+    "token",
+    "user",
+    "username",
+    "world",
+];
+
+/// The first eight bytes of the SHA-256 of what the OAuth specifications (RFC 5849, 6749, 6750, 7009) show as examples.
+const SPECIFIED: [u64; 20] = [
+    0x00cf4c781dc37003,
+    0x01eefb2a86129c68,
+    0x4c20e6f5cc11b937,
+    0x53f5da0aaa93d64c,
+    0x5586407997f5e849,
+    0x584b27d64ebc1b33,
+    0x649e1f5c769e718b,
+    0x6aa14267d94944e6,
+    0x6c96130f130ab0d6,
+    0xa35b81a7d7927b70,
+    0xa71b359a87afde13,
+    0xb87dad10a32a2d81,
+    0xb8e148545b13c78b,
+    0xbb9b1163338b2a51,
+    0xc20fbc2b96183894,
+    0xca7459e2b26776de,
+    0xcb87c87e4a138d9a,
+    0xe9974c507d2a8021,
+    0xea9bdfd02c0c412c,
+    0xed8462e1cfbe0f3a,
+];
+
+/// Whether the value is one that an example or a test has: a word that anybody would guess, perhaps with a number after
+/// it, or one from a specification.
+pub(super) fn is_weak(value: &[u8]) -> bool {
+    let end = value.iter().rposition(u8::is_ascii_alphabetic).map_or(0, |at| at + 1);
+    let word = value.get(..end).unwrap_or(value).to_ascii_lowercase();
+    let tail = value.len() - end;
+    let parts = || word.split(|byte| matches!(byte, b'_' | b'-' | b'.' | b' '));
+    let is_guess = |part: &[u8]| GUESSES.iter().any(|guess| guess.as_bytes() == part);
+    if tail <= 5 && !word.is_empty() && parts().all(is_guess) {
+        return true;
+    }
+    let digest = Sha256::digest(value);
+    let start = digest.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes));
+    start.is_some_and(|start| SPECIFIED.contains(&start))
 }
 
 /// `${NAME}`, `{{ name }}`, `<name>`, `%s`, `$NAME`, …
@@ -188,6 +274,22 @@ mod tests {
         }
         // A long value is a key of many lines, which has any short word by chance.
         assert!(!is_placeholder(&[b'x'; LENGTH_MAX + 1]));
+    }
+
+    #[test]
+    fn what_anybody_would_guess_is_weak() {
+        for value in
+            ["password", "Password123!", "secret1", "test", "foo-bar", "admin_pass1", "hello.world", "mypassword12"]
+        {
+            assert!(is_weak(value.as_bytes()), "{value}");
+        }
+        for value in
+            ["", "123456", "password1234567", "hunter2", "Tr0ub4dor&3", "testosterone9", "zq8Xw3Lk", "foo-Kq8Zx"]
+        {
+            assert!(!is_weak(value.as_bytes()), "{value}");
+        }
+        // RFC 6749, 5.1, put together from its halves.
+        assert!(is_weak(["2YotnFZFEjr", "1zCsicMWpAA"].concat().as_bytes()));
     }
 
     #[test]
