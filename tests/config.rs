@@ -117,6 +117,12 @@ fn each_mistake_is_shown_at_its_place() {
         (parse("data = \"\"\npolicy = \"p\""), "the path is empty"),
         (parse("data = \"~/d\"\npolicy = \"p\""), "`~` is not expanded"),
         (parse("data = \"d\"\npolicy = { repo = \"policy\", ref = \"main\", file = \"p\" }"), "not a branch"),
+        (
+            parse(
+                "data = \"d\"\npolicy = { repo = \"p\" }\n[repo.p]\nupstream = \"/srv/p.git\"\n[repo.q]\nupstream = \"/srv/p\"",
+            ),
+            "[repo.q] has the upstream of [repo.p] too",
+        ),
         (with("listne = []"), "did you mean `listen`?"),
         (with("listen = \"localhost:22\""), "not an address and port"),
         (with("listen = []"), "no address to listen on"),

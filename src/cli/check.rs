@@ -7,18 +7,20 @@ use crate::git::{ObjectStore, Objects};
 use crate::model::{Limits, PrincipalName, RefName, RefUpdate, RepoName};
 use crate::policy::{Judgement, Policy, Principal};
 use crate::trial::local::Local;
-use crate::trial::{Scene, Trial};
+use crate::trial::{Scene, Trial, TrialError};
 use crate::wire::command;
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
 /// Bytes of git's lines on stdin: a million refs.
 const LINES_BYTES_MAX: u64 = 256 << 20;
+
+const DEFAULT_REMOTE: &str = "origin";
 
 #[derive(Debug, Args)]
 pub struct CheckArgs {
@@ -37,11 +39,11 @@ pub struct CheckArgs {
     #[arg(long, value_name = "NAME", env = "REFGATE_REPO")]
     pub repo: Option<String>,
     /// The remote whose remote-tracking branches say what the upstream has.
-    #[arg(long, value_name = "NAME", default_value = "origin")]
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_REMOTE)]
     pub remote: String,
-    /// The repository [default: the one of this directory].
-    #[arg(short = 'C', value_name = "DIR", default_value = ".")]
-    pub dir: PathBuf,
+    /// The repository [default: the one of this directory; for a hook, the one that git says].
+    #[arg(short = 'C', value_name = "DIR")]
+    pub dir: Option<PathBuf>,
     /// Run as githooks(5) "pre-push": what is pushed is read from stdin.
     #[arg(long, conflicts_with_all = ["range", "ref_name"])]
     pub pre_push: bool,
@@ -58,11 +60,7 @@ pub fn run(args: &CheckArgs) -> ExitCode {
 }
 
 fn check(args: &CheckArgs, policy: &Policy) -> Result<ExitCode, Failure> {
-    let dir = std::path::absolute(&args.dir)?;
-    // As git does: the nearest directory above that is in a repository.
-    let repository = dir.ancestors().find_map(|dir| Repository::open(dir).ok());
-    let repository = repository.ok_or_else(|| format!("{} is in no git repository", dir.display()))?;
-    let local = Local::open(repository, &args.remote)?;
+    let local = local(args)?;
     let principal = principal(args, policy)?;
     let repo = match &args.repo {
         Some(name) => RepoName::parse(name)?,
@@ -80,8 +78,30 @@ fn check(args: &CheckArgs, policy: &Policy) -> Result<ExitCode, Failure> {
     let trusted = local.trusted(policy, &repo, &updates);
     let scene = Scene { refs: &local.refs, trusted: &trusted };
     let objects = Objects::new(None, &ObjectStore::open(&local.repository.objects_dir)?);
-    let (facts, judgement) = trial.hold(&objects, &updates, scene, Timestamp::now(), &AtomicBool::new(false))?;
+    let held = trial.hold(&objects, &updates, scene, Timestamp::now(), &AtomicBool::new(false));
+    let (facts, judgement) = held.map_err(explained)?;
     Ok(tell(args, &judgement, facts.commits.len()))
+}
+
+/// What a gate calls an internal error is mostly a clone without all objects here.
+fn explained(error: TrialError) -> Failure {
+    let Some(read) = error.unread() else { return error.into() };
+    format!("{read}\nin a shallow clone, git fetch --unshallow brings what is missing; the gate itself has it").into()
+}
+
+fn local(args: &CheckArgs) -> Result<Local, Failure> {
+    // Git tells its hooks where the repository is, if it is not the one around this directory.
+    let of_git = std::env::var_os("GIT_DIR").filter(|_| args.pre_push && args.dir.is_none());
+    let repository = match of_git {
+        Some(dir) => Repository::open(&std::path::absolute(dir)?)?,
+        None => Repository::around(args.dir.as_deref().unwrap_or(Path::new(".")))?,
+    };
+    let local = Local::open(repository.clone(), &args.remote)?;
+    // Somebody who pushes to a URL has remote-tracking branches under another name, if any.
+    if args.pre_push && !local.refs.iter().any(|(name, _)| name.is_branch()) {
+        return Ok(Local::open(repository, DEFAULT_REMOTE)?);
+    }
+    Ok(local)
 }
 
 fn principal(args: &CheckArgs, policy: &Policy) -> Result<Principal, Failure> {
@@ -119,9 +139,17 @@ fn pushed() -> Result<Vec<RefUpdate>, Failure> {
         let [old, name, new, _] = words.as_slice() else {
             return Err("git's lines on stdin are not understood".into());
         };
+        // A deletion of what is not there.
+        if is_null(old) && is_null(new) {
+            continue;
+        }
         updates.push(command::parse_update(&[*old, b" ", *new, b" ", *name].concat())?);
     }
     Ok(updates)
+}
+
+fn is_null(id: &[u8]) -> bool {
+    id.iter().all(|digit| *digit == b'0')
 }
 
 fn tell(args: &CheckArgs, judgement: &Judgement, commits: usize) -> ExitCode {

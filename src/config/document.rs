@@ -36,6 +36,14 @@ fn read(root: &mut Table<'_, '_>, base: &Path, problems: &mut List) -> Option<Co
         let problem = Problem::new(value.span(), format!("there is no [repo.{}] for the policy", pushed.repo));
         problems.push(problem.help("the policy's repository is one of those behind the gate"));
     }
+    if let (Some(PolicySource::Pushed(pushed)), Some(repos)) = (&policy, &repos)
+        && let Some(twin) = same_upstream(pushed, repos)
+        && let Some(value) = root.get("policy")
+    {
+        let message = format!("[repo.{twin}] has the upstream of [repo.{}] too", pushed.repo);
+        let help = "a push there would change the policy unseen: keep the policy in a repository of one name";
+        problems.push(Problem::new(value.span(), message).help(help));
+    }
     let limits = root.get("limits").map_or_else(|| Some(Limits::default()), |value| read_limits(value, problems));
     Some(Config {
         listen: listen?,
@@ -48,6 +56,12 @@ fn read(root: &mut Table<'_, '_>, base: &Path, problems: &mut List) -> Option<Co
         metrics_listen,
         public_address,
     })
+}
+
+/// Another name for the repository of the policy.
+fn same_upstream<'r>(pushed: &PushedPolicy, repos: &'r BTreeMap<RepoName, Repo>) -> Option<&'r RepoName> {
+    let upstream = repos.get(&pushed.repo)?.upstream.place();
+    repos.iter().find(|(name, repo)| **name != pushed.repo && repo.upstream.place() == upstream).map(|(name, _)| name)
 }
 
 fn read_limits(value: Value<'_, '_>, problems: &mut List) -> Option<Limits> {

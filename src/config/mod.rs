@@ -135,6 +135,19 @@ pub enum Upstream {
     },
 }
 
+impl Upstream {
+    /// Which repository this is, without how it is reached. Spellings that only the host knows are the same remain two.
+    fn place(&self) -> String {
+        let place = match self {
+            Self::Local { path } | Self::Own { path } => path.display().to_string(),
+            Self::Ssh { host, port, path, .. } => format!("ssh://{host}:{}/{path}", port.unwrap_or(22)),
+            Self::Https { url, .. } => url.clone(),
+        };
+        let place = place.trim_end_matches('/');
+        place.strip_suffix(".git").unwrap_or(place).to_owned()
+    }
+}
+
 /// Where the token of an https upstream comes from. Read when it is needed, never kept in a message or log.
 #[derive(Debug, Clone)]
 pub enum Token {

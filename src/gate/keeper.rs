@@ -37,6 +37,8 @@ pub enum KeeperError {
     Local(#[from] LocalError),
     #[error("{0} has no {1}")]
     Missing(String, String),
+    #[error("{0} stands for another ref in its upstream: name that one in refgate.toml")]
+    Symbolic(String),
     #[error(
         "there is no policy yet: {0}\nput a first one in force with `refgate policy recover --file policy.toml`, then push \
          it to the repository"
@@ -137,6 +139,16 @@ impl Keeper {
         }
     }
 
+    /// Asks the upstream again, and keeps what is there now for the next start.
+    pub fn take_upstream(
+        &self,
+        pushed: &PushedPolicy,
+        target: Option<&Target>,
+        limits: &Limits,
+    ) -> Result<Policy, KeeperError> {
+        taken(pushed, &Kept::below(&self.dir), target, limits)
+    }
+
     /// Keeps a policy that was pushed, in the place of one that was put in force by hand.
     pub fn keep(&self, text: &str) -> Result<(), KeeperError> {
         let kept = Kept::below(&self.dir);
@@ -167,13 +179,9 @@ fn first(pushed: &PushedPolicy, kept: &Kept, target: Option<&Target>, limits: &L
         tracing::warn!(file = %kept.by_hand.display(), "a policy put in force by hand counts until the next one is pushed");
         return read(&kept.by_hand);
     }
-    match from_upstream(pushed, target, limits) {
-        Ok((policy, text)) => {
-            if read_text(&kept.last).map_or(true, |last| last != text) {
-                write_last(kept, &text)?;
-            }
-            Ok(policy)
-        }
+    match taken(pushed, kept, target, limits) {
+        Ok(policy) => Ok(policy),
+        Err(error @ KeeperError::Write { .. }) => Err(error),
         Err(error) if kept.last.exists() => {
             tracing::error!(%error, "the policy cannot be had from its repository; the last one that worked stays");
             read(&kept.last)
@@ -182,14 +190,27 @@ fn first(pushed: &PushedPolicy, kept: &Kept, target: Option<&Target>, limits: &L
     }
 }
 
+/// The policy that the upstream has now, which is the last one that worked from here on.
+fn taken(pushed: &PushedPolicy, kept: &Kept, target: Option<&Target>, limits: &Limits) -> Result<Policy, KeeperError> {
+    let (policy, text) = from_upstream(pushed, target, limits)?;
+    if read_text(&kept.last).map_or(true, |last| last != text) {
+        write_last(kept, &text)?;
+    }
+    Ok(policy)
+}
+
 /// Asks the upstream for the policy that is there now.
-pub fn from_upstream(
+fn from_upstream(
     pushed: &PushedPolicy,
     target: Option<&Target>,
     limits: &Limits,
 ) -> Result<(Policy, String), KeeperError> {
     let missing = || KeeperError::Missing(format!("repository {}", pushed.repo), pushed.ref_name.to_string());
     let target = target.ok_or_else(missing)?;
+    if target.is_symbolic(&pushed.ref_name) {
+        // Whoever may push to the ref behind it would change the policy.
+        return Err(KeeperError::Symbolic(pushed.ref_name.to_string()));
+    }
     let tip = target.fresh_tip(&pushed.ref_name, limits)?.ok_or_else(missing)?;
     let text = text_at(&Objects::new(None, target.objects()), &tip, pushed)?;
     let policy = Policy::parse(&pushed.file, &text).map_err(KeeperError::Invalid)?;

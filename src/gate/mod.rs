@@ -131,11 +131,12 @@ impl Gate {
 
     /// Reads the policy again: the file, or what an operator put in force by hand, or what the upstream has now.
     pub fn reload_policy(&self) {
+        // Else what is read here, before a push puts another one in force, could come after it.
+        let _turn = self.keeper.turn();
         let by_hand = self.keeper.pushed().is_none() || self.keeper.watched().exists();
         let found = match self.keeper.pushed() {
             Some(pushed) if !by_hand => {
-                let target = self.targets.get(&pushed.repo);
-                keeper::from_upstream(pushed, target, &self.config.limits).map(|(policy, _)| policy)
+                self.keeper.take_upstream(pushed, self.targets.get(&pushed.repo), &self.config.limits)
             }
             Some(_) | None => keeper::read(&self.keeper.watched()),
         };

@@ -77,7 +77,7 @@ impl Push<'_> {
             Ok(policy) => {
                 if !policy.humans_may_update(&pushed.repo, &pushed.ref_name, &pushed.file, Timestamp::now()) {
                     let message = format!("with this policy nobody could change {} any more", pushed.file);
-                    let fix = "keep a grant that lets a human with a key update this branch and write that path";
+                    let fix = "keep a grant without `until` that lets a human with a key update this branch and write that path, and no rule that stops it";
                     proposed.refuse("policy.lock-out", update, message, fix);
                 }
                 self.run_cases(objects, &new, pushed, &policy, &mut proposed, stop)?;
@@ -137,7 +137,7 @@ impl Push<'_> {
             if stop.load(Ordering::Relaxed) {
                 return Err(Fault::Time("judge_time_max"));
             }
-            let failure = match cases::run(&case, policy, self.limits, Timestamp::now()) {
+            let failure = match cases::run(&case, policy, self.limits, Timestamp::now(), stop) {
                 Ok(outcome) => outcome.failure(),
                 Err(error) => Some(error.to_string().replace(&dir.path().display().to_string(), &pushed.cases)),
             };

@@ -20,6 +20,8 @@ pub struct Repository {
 pub enum LocalError {
     #[error("{} is not a git repository", .0.display())]
     NotARepository(PathBuf),
+    #[error("{} names its objects by SHA-256; refgate takes SHA-1 only", .0.display())]
+    Sha256(PathBuf),
     #[error("git said something that is not understood")]
     Malformed,
     #[error("`{0}` names no commit here")]
@@ -69,14 +71,27 @@ impl Repository {
         let mut command = GitCommand::git("rev-parse")?;
         let absolute = std::path::absolute(found).map_err(CommandError::Spawn)?;
         command.git_dir(&absolute).setting("safe.directory", "*");
-        command.args(["--path-format=absolute", "--git-dir", "--git-path", "objects"]);
+        command.args(["--path-format=absolute", "--git-dir", "--git-path", "objects", "--show-object-format"]);
         let output = command.run(b"", TIME_MAX, 64 * 1024)?;
         let mut lines =
             output.split(|byte| *byte == b'\n').map(|line| PathBuf::from(std::ffi::OsString::from_vec(line.to_vec())));
         match (lines.next(), lines.next()) {
+            _ if lines.next().is_some_and(|format| format.as_os_str() == "sha256") => {
+                Err(LocalError::Sha256(dir.to_owned()))
+            }
             (Some(git_dir), Some(objects_dir)) if objects_dir.is_dir() => Ok(Self { git_dir, objects_dir }),
             _ => Err(LocalError::NotARepository(dir.to_owned())),
         }
+    }
+
+    /// Opens the nearest one at or above `dir`, as git does.
+    pub fn around(dir: &Path) -> Result<Self, LocalError> {
+        let absolute = std::path::absolute(dir).map_err(CommandError::Spawn)?;
+        let found = absolute.ancestors().map(Self::open).find(|found| match found {
+            Ok(_) | Err(LocalError::Sha256(_)) => true,
+            Err(_) => false,
+        });
+        found.unwrap_or_else(|| Err(LocalError::NotARepository(dir.to_owned())))
     }
 
     fn git(&self, subcommand: &str) -> Result<GitCommand, LocalError> {

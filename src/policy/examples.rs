@@ -1,6 +1,7 @@
 //! What a policy leaves no choice in: for tools that try a policy out.
 
 use crate::model::{PrincipalKind, RefName, RepoName, UpdateKind};
+use crate::policy::explain::Question;
 use crate::policy::grant::Grant;
 use crate::policy::{Policy, Principal, Subject, Who};
 use jiff::Timestamp;
@@ -21,14 +22,20 @@ impl Policy {
         names.all(|name| name.is_literal() && name.to_string() == first).then(|| RepoName::parse(&first).ok())?
     }
 
-    /// Whether some human with a key or certificate name may update this ref and write this path.
+    /// Whether some human with a key or certificate name may update this ref and write this path: by a grant that does
+    /// not end, and with no rule that stops every such push.
     #[must_use]
     pub fn humans_may_update(&self, repo: &RepoName, name: &RefName, path: &str, now: Timestamp) -> bool {
         let subject = Subject::name(path.as_bytes());
+        let paths = [path.into()];
         let may = |principal: &Principal| {
             let who = Who::Named(principal.name.as_str());
-            let gives = |grant: &Grant| grant.allow.contains(&UpdateKind::Update) && grant.has_ref(name, who);
-            self.grants_for(principal, repo, now).any(|grant| gives(grant) && grant.may_write(&subject, who))
+            let lasts = |grant: &&Grant| grant.until.is_none() && grant.allow.contains(&UpdateKind::Update);
+            let gives = |grant: &Grant| grant.has_ref(name, who) && grant.may_write(&subject, who);
+            let operation = UpdateKind::Update;
+            let question = Question { principal, repo, ref_name: name, operation, paths: &paths, now };
+            self.grants_for(principal, repo, now).filter(lasts).any(gives)
+                && self.explain(&question).decision == "accept"
         };
         let humans = self.people.all().filter(|principal| principal.kind == PrincipalKind::Human);
         humans.filter(|human| self.people.can_log_in(human)).any(may)

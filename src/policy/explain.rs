@@ -103,11 +103,10 @@ impl<'a> Asked<'a> {
     fn answer(&self) -> Explanation {
         let mut update = Vec::new();
         let grants = self.grants(&mut update);
-        let alone = self.judge(&[]);
-        let rules = self.rules(&alone, &mut update);
-        always(&alone.findings, None, &self.ids(), &mut update);
         let paths = if self.question.operation == UpdateKind::Delete { &[] } else { self.question.paths };
         let all = self.judge(paths);
+        let rules = self.rules(&all, &mut update);
+        always(&all.findings, None, &self.ids(), &mut update);
         let paths = paths.iter().map(|path| (path.clone(), self.path(path, &grants, &rules)));
         update.sort_by_key(|note| note.role.rank());
         Explanation { update, paths: paths.collect(), decision: all.decision.as_str() }
@@ -499,5 +498,44 @@ principals = "claude-2"
         }
         let (_, notes, _) = lines(MINE, UpdateKind::Delete, "src/a");
         assert_eq!(notes, Vec::<String>::new(), "a delete changes no path");
+    }
+
+    /// What decides is among the notes: their strongest effect is the decision, over many pushes.
+    #[test]
+    fn the_notes_bear_out_the_decision() {
+        let text = format!(
+            "{TEXT}[rule.few]\nkind = \"amount\"\nfiles_max = 2\nthen = \"hold\"\n\
+             [rule.deep]\nkind = \"entry-name\"\ndepth_max = 2\nthen = \"warn\"\n\
+             [rule.names]\nkind = \"ref-name\"\nmust_match = \"refs/heads/agent/**\"\nthen = \"hold\"\n"
+        );
+        let policy = policy(&text);
+        let (principal, repo) = (principal(&policy, "claude-1"), repo());
+        let names = [MINE, "refs/heads/agent/claude-1/no", "refs/heads/main", "refs/tags/v1"];
+        let some = ["src/keys/a", ".github/x", ".GITHUB/x", "src/main.rs", "src/b/c/d", ".git/x"];
+        for (name, operation) in names.into_iter().flat_map(|name| {
+            [UpdateKind::Create, UpdateKind::Update, UpdateKind::Rewind, UpdateKind::Delete]
+                .map(|operation| (name, operation))
+        }) {
+            for chosen in 0..1_u32 << some.len() {
+                let is_chosen = |(index, _): &(usize, &&str)| chosen >> index & 1 == 1;
+                let paths: Vec<BString> =
+                    some.iter().enumerate().filter(is_chosen).map(|(_, path)| (*path).into()).collect();
+                let ref_name = RefName::parse(name.as_bytes()).expect("a ref");
+                let (principal, repo) = (&principal, &repo);
+                let question = Question { principal, repo, ref_name: &ref_name, operation, paths: &paths, now: now() };
+                let Explanation { update, paths, decision } = policy.explain(&question);
+                let effects =
+                    update.iter().chain(paths.iter().flat_map(|(_, notes)| notes)).filter_map(|note| match note.role {
+                        Role::Speaks { effect, .. } => Some(effect),
+                        Role::Gives | Role::Silent | Role::Open => None,
+                    });
+                let expected = match effects.max() {
+                    None | Some(Effect::Warn) => "accept",
+                    Some(Effect::Hold) => "hold",
+                    Some(Effect::Refuse) => "refuse",
+                };
+                assert_eq!(decision, expected, "{name} {operation:?} {update:#?} {paths:#?}");
+            }
+        }
     }
 }

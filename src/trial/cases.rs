@@ -21,6 +21,7 @@ use std::sync::atomic::AtomicBool;
 
 /// The name of the file that makes a directory a case.
 pub const CASE_FILE: &str = "case.toml";
+const CASE_FILE_BYTES_MAX: u64 = 1 << 20;
 /// Directories below the one that is searched.
 const DEPTH_MAX: usize = 16;
 
@@ -94,9 +95,19 @@ fn search(dir: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io::Result<()> 
 }
 
 /// Runs the case in `dir`.
-pub fn run(dir: &Path, policy: &Policy, limits: &Limits, now: Timestamp) -> Result<Outcome, CaseError> {
+pub fn run(
+    dir: &Path,
+    policy: &Policy,
+    limits: &Limits,
+    now: Timestamp,
+    stop: &AtomicBool,
+) -> Result<Outcome, CaseError> {
     let path = dir.join(CASE_FILE);
-    let text = std::fs::read_to_string(&path).map_err(|error| CaseError::Read { path: path.clone(), error })?;
+    let unread = |error| CaseError::Read { path: path.clone(), error };
+    if std::fs::metadata(&path).map_err(unread)?.len() > CASE_FILE_BYTES_MAX {
+        return Err(CaseError::Unclear("case.toml is larger than 1 MiB: put its contents in files beside it"));
+    }
+    let text = std::fs::read_to_string(&path).map_err(unread)?;
     let case = CaseFile::parse(&path.to_string_lossy(), &text).map_err(CaseError::Invalid)?;
     let principal = principal(&case, policy)?;
     let repo = repo(&case, policy)?;
@@ -120,7 +131,7 @@ pub fn run(dir: &Path, policy: &Policy, limits: &Limits, now: Timestamp) -> Resu
     let refs: Vec<(RefName, ObjectId)> = before.into_values().collect();
     let trial = Trial { policy, principal: &principal, repo: &repo, limits, secrets: &SecretCache::default() };
     let scene = Scene { refs: &refs, trusted: &trusted };
-    let (_, judgement) = trial.hold(&objects, &updates, scene, now, &AtomicBool::new(false))?;
+    let (_, judgement) = trial.hold(&objects, &updates, scene, now, stop)?;
     Ok(Outcome { expected: case.expect, decision: judgement.decision.as_str(), findings: judgement.findings })
 }
 
@@ -174,8 +185,8 @@ fn take_in(scratch: &Scratch, dir: &Path, what: &'static str, stream: &[u8]) -> 
         scratch.import(&bytes).map_err(git)?;
     }
     let bundle = dir.join(what).with_extension("bundle");
-    if bundle.is_file() {
-        scratch.fetch_bundle(&bundle).map_err(git)?;
+    if bundle.is_file() && !scratch.fetch_bundle(&bundle).map_err(git)? {
+        return Err(CaseError::Unclear("push.bundle or upstream.bundle is not what `git bundle create` writes"));
     }
     Ok(())
 }

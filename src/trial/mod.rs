@@ -10,7 +10,7 @@ pub mod local;
 mod stream;
 
 use crate::examine::{self, ExamineError, SecretCache};
-use crate::git::Objects;
+use crate::git::{Objects, ReadError};
 use crate::inspect::{self, InspectError};
 use crate::model::{Finding, Limits, ObjectId, PushFacts, RefName, RefUpdate, RepoName, Usage};
 use crate::policy::{Case, Examiner, Judgement, Policy, Principal};
@@ -43,6 +43,17 @@ pub enum TrialError {
     Inspect(#[from] InspectError),
     #[error(transparent)]
     Examine(#[from] ExamineError),
+}
+
+impl TrialError {
+    /// The object that could not be read, if that is why.
+    #[must_use]
+    pub fn unread(&self) -> Option<&ReadError> {
+        match self {
+            Self::Inspect(InspectError::Internal(error)) | Self::Examine(ExamineError::Read(error)) => Some(error),
+            Self::Inspect(_) | Self::Examine(_) => None,
+        }
+    }
 }
 
 impl Trial<'_> {

@@ -121,6 +121,9 @@ fn collect(dir: &Path, above: &mut Vec<u8>, files: &mut Files) -> std::io::Resul
         } else if kind.is_symlink() {
             let target = std::fs::read_link(entry.path())?.into_os_string().into_vec();
             files.insert(above.clone(), File { mode: "120000", content: target });
+        } else if !kind.is_file() {
+            let name = entry.file_name().display().to_string();
+            return Err(std::io::Error::other(format!("{name} is neither a file nor a directory nor a symlink")));
         } else {
             let is_executable = entry.metadata()?.permissions().mode() & 0o111 != 0;
             let mode = if is_executable { "100755" } else { "100644" };

@@ -84,3 +84,71 @@ fn the_pre_push_hook_stops_a_bad_push_before_it_is_sent() {
     // A delete has nothing to judge but the right to delete.
     client.git(&["push", "-q", "--no-verify", "origin", &format!(":{}", client.branch("x"))]);
 }
+
+/// What git sets for its hooks, and what it does not; the hook's lines are as git writes them.
+#[test]
+fn a_hook_judges_the_repository_that_git_says() {
+    let world = world();
+    let client = world.clone_as("claude-1");
+    client.git(&["checkout", "-q", "-b", "agent/claude-1/x"]);
+    let head = client.commit(&[("src/a.rs", "a\n")], "good");
+    let zero = "0".repeat(40);
+    let other = tempfile::tempdir().expect("a directory");
+    let lines = format!(
+        "refs/heads/x {head} refs/heads/agent/claude-1/x {zero}\n(delete) {zero} refs/heads/agent/claude-1/not-there {zero}\n"
+    );
+    let run = |args: &[&str]| {
+        let mut command = world.refgate();
+        command.current_dir(other.path()).env("GIT_DIR", client.dir.join(".git")).arg("check").arg("--pre-push");
+        command.args(["--as", "claude-1", "--repo", "app", "--policy"]).arg(world.path().join("policy.toml"));
+        command.args(args).stdin(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let mut child = command.spawn().expect("refgate runs");
+        std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), lines.as_bytes()).expect("written");
+        let output = child.wait_with_output().expect("ended");
+        (output.status.code(), text(&output.stderr))
+    };
+    // One commit only, also when the remote is a URL.
+    let expected = (Some(0), "refgate: would be accepted (1 commits judged)\n".to_owned());
+    assert_eq!(run(&[]), expected);
+    assert_eq!(run(&["--remote", &world.url()]), expected);
+}
+
+#[test]
+fn a_clone_without_all_objects_or_of_another_format_is_told_so() {
+    let world = world();
+    let client = world.clone_as("claude-1");
+    client.git(&["checkout", "-q", "-b", "agent/claude-1/x"]);
+    client.commit(&[("src/a.rs", "a\n")], "one");
+    client.push(&["HEAD"]).accepted();
+    let upstream = format!("file://{}", world.upstream.display());
+    world.git(world.path(), &["clone", "-q", "--depth=1", "-b", "agent/claude-1/x", &upstream, "shallow"]);
+    world.git(world.path(), &["init", "-q", "--object-format=sha256", "client-sha256"]);
+    let shallow = world.path().join("shallow");
+    write(&shallow.join("src/b.rs"), "b\n");
+    world.git(&shallow, &["add", "."]);
+    world.git(&shallow, &["commit", "-q", "-m", "two"]);
+    for (dir, expected) in [("shallow", "git fetch --unshallow"), ("client-sha256", "SHA-1 only")] {
+        let output = check(&client, &["-C", &world.path().join(dir).display().to_string()]);
+        assert_eq!(output.status.code(), Some(2), "{dir}");
+        assert!(text(&output.stderr).contains(expected), "{dir}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_backtest_counts_what_observing_rules_would_do() {
+    let world = world();
+    let client = world.clone_as("claude-1");
+    client.commit(&[(".github/workflows/x.yml", "on: push\n"), ("src/a.rs", "a\n")], "ci");
+    let run = |args: &[&str]| {
+        // From below the top, and with a policy in the environment as the hook wants it.
+        let mut command = world.refgate();
+        command.current_dir(client.dir.join("src")).env("REFGATE_POLICY", "nothing.toml");
+        let output = command.args(["policy", "backtest", "--preset", "observe-all"]).args(args).output();
+        let output = output.expect("refgate runs");
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let json: serde_json::Value = serde_json::from_str(&run(&["--json"])).expect("JSON");
+    assert_eq!(json["rules"][0]["rule"], "ci-files");
+    assert_eq!(json["rules"][0]["effect"], "hold");
+}

@@ -159,6 +159,46 @@ fn no_file_of_the_gate_is_read_through_a_case() {
     assert!(pushed.stderr.contains("symlink"), "{}", pushed.stderr);
 }
 
+/// Case folders are what somebody else may have written, and a human only merged.
+#[test]
+fn a_case_reaches_nothing_of_the_gate() {
+    let world = world();
+    let admin = policy_client(&world, "dana");
+    let new = world.path().join("data/policy/by-hand.toml");
+    let stream = format!("option git export-pack-edges={}\n", new.display());
+    let upstream = world.path().join("upstream.git");
+    for (file, content) in [("push.fi", stream), ("push.bundle", format!("gitdir: {}\n", upstream.display()))] {
+        let case = "expect = \"accept\"\nas = \"claude-1\"\nrepo = \"app\"\n";
+        admin.commit(&[("tests/bad/case.toml", case), (&format!("tests/bad/{file}"), &content)], "bad");
+        let pushed = push_main(&admin);
+        pushed.refused_by("policy.case-failed");
+        let expected = if file == "push.fi" { "git does not take the push" } else { "git bundle create" };
+        assert!(pushed.stderr.contains(expected), "{}", pushed.stderr);
+        assert!(!new.exists());
+        admin.git(&["reset", "-q", "--hard", "origin/main"]);
+    }
+}
+
+#[test]
+fn sighup_asks_the_upstream_and_keeps_what_it_has() {
+    let mut world = world();
+    let seed = world.path().join("policy-seed");
+    let rule = "\n[rule.no-docs]\nkind = \"path\"\nmatch = [\"docs/**\"]\nthen = \"refuse\"\n";
+    let text = std::fs::read_to_string(seed.join("policy.toml")).expect("a policy") + rule;
+    write(&seed.join("policy.toml"), &text);
+    world.git(&seed, &["commit", "-qam", "past the gate"]);
+    let url = world.path().join("policy.git").display().to_string();
+    world.git(&seed, &["push", "-q", &url, "main"]);
+    world.signal_pid("HUP", world.gate_pid());
+    wait_for(|| world.records().iter().any(|r| r["event"] == "policy-changed"));
+    world.kill();
+    std::fs::rename(world.path().join("policy.git"), world.path().join("away.git")).expect("moved");
+    world.start();
+    let agent = world.clone_as("claude-1");
+    agent.commit(&[("docs/plan.md", "plan\n")], "plan");
+    agent.push_head("x").refused_by("no-docs");
+}
+
 #[test]
 fn nobody_locks_everybody_out_by_a_push() {
     let world = world();
@@ -167,6 +207,8 @@ fn nobody_locks_everybody_out_by_a_push() {
     let table = [
         ("policy.lock-out", text.replace("repo  = \"policy\"", "repo  = \"other\"")),
         ("policy.lock-out", text.replace("[human.dana]", "[agent.dana]")),
+        ("policy.lock-out", text.replace("repo  = \"policy\"", "repo  = \"policy\"\nuntil = 2126-01-01T00:00:00Z")),
+        ("policy.lock-out", text.clone() + "\n[rule.freeze]\nkind = \"path\"\nmatch = [\"**\"]\nthen = \"hold\"\n"),
         ("policy.gone", String::new()),
     ];
     for (rule, text) in table {
@@ -195,7 +237,8 @@ fn the_operator_gets_back_in_by_hand() {
     let before = world.path().join("before.toml");
     let admin = policy_client(&world, "dana");
     std::fs::write(&before, policy_text(&admin)).expect("written");
-    let freeze = "\n[rule.freeze]\nkind = \"path\"\nrepos = \"policy\"\nmatch = [\"**\"]\nthen = \"hold\"\n";
+    // What rules say of contents is nothing that a lock-out can be told by.
+    let freeze = "\n[rule.freeze]\nkind = \"text\"\nrepos = \"policy\"\nforbid = ['.']\nthen = \"hold\"\n";
     admin.commit(&[("policy.toml", &(policy_text(&admin) + freeze))], "freeze");
     push_main(&admin).accepted();
     admin.commit(&[("README.md", "x\n")], "more");

@@ -35,7 +35,7 @@ pub struct BacktestArgs {
     #[arg(long, value_name = "FILE", env = "REFGATE_POLICY", required_unless_present = "preset")]
     pub policy: Option<PathBuf>,
     /// Instead of a policy: this preset alone, for an agent that may write everything.
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["policy", "principal", "ref_name", "name"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["principal", "ref_name", "name"])]
     pub preset: Option<String>,
     /// Who pushes [default: the policy's only agent].
     #[arg(long = "as", value_name = "PRINCIPAL")]
@@ -85,7 +85,7 @@ fn open_policy(preset: &str) -> String {
 
 fn replay(args: &BacktestArgs, policy: &Policy) -> Outcome {
     let now = Timestamp::now();
-    let repository = Repository::open(&args.repo)?;
+    let repository = Repository::around(&args.repo)?;
     let since = match &args.since {
         None => None,
         Some(text) => Some(log::since(text, now).ok_or("--since: 90d, or a time")?.as_second()),

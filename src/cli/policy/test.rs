@@ -11,6 +11,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 
 /// The name of a policy beside or above its cases.
 const POLICY_FILE: &str = "policy.toml";
@@ -56,7 +57,7 @@ pub fn run(args: &TestArgs) -> ExitCode {
 
 /// Runs one case and says how it went.
 fn one(dir: &Path, policy: &Policy, as_json: bool) -> bool {
-    let outcome = cases::run(dir, policy, &Limits::default(), Timestamp::now());
+    let outcome = cases::run(dir, policy, &Limits::default(), Timestamp::now(), &AtomicBool::new(false));
     let (failure, decision, findings) = match &outcome {
         Ok(outcome) => (outcome.failure(), Some(outcome.decision), outcome.findings.as_slice()),
         Err(error) => (Some(error.to_string()), None, &[][..]),
