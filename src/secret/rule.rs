@@ -95,6 +95,11 @@ impl Rule {
             || path.is_some_and(|path| self.paths.iter().any(|glob| glob::matches(glob.as_bytes(), path)))
     }
 
+    /// Whether only a name says that a value is a secret.
+    pub(super) fn is_general(&self) -> bool {
+        self.id.starts_with("generic-") || self.id == "command-line-secret"
+    }
+
     /// "a GitHub personal access token".
     #[must_use]
     pub fn title(&self) -> String {

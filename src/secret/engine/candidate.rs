@@ -47,6 +47,7 @@ pub(super) fn judge(rule: &Rule, number: usize, frame: &Frame<'_>, found: &Match
         Verdict::Right => Certainty::Certain,
         Verdict::Wrong => Certainty::Possible,
         Verdict::Unknown if values::is_weak(secret) => Certainty::Possible,
+        Verdict::Unknown if rule.is_general() && is_innocent(text, found) => Certainty::Possible,
         Verdict::Unknown => rule.certainty,
     };
     Some(Found {
@@ -57,6 +58,22 @@ pub(super) fn judge(rule: &Rule, number: usize, frame: &Frame<'_>, found: &Match
         encoding: frame.from.and_then(|(_, decoded)| decoded.encoding(&found.secret)),
         secret: Secret::new(secret),
     })
+}
+
+/// How far before a match its name is looked at.
+const NAME_BYTES: usize = 32;
+
+/// Whether a value that only its name makes a secret is likely something else: a token that only says where a list goes
+/// on, a value of a type's name, an identifier, a UUID, a short hash.
+fn is_innocent(text: &[u8], found: &Match) -> bool {
+    let secret = text.get(found.secret.clone()).unwrap_or_default();
+    let from = found.whole.start.saturating_sub(NAME_BYTES);
+    let before = text.get(from..found.secret.start).unwrap_or_default();
+    let before = before.rsplit(|byte| matches!(byte, b'\n' | b',' | b';' | b'{')).next().unwrap_or_default();
+    let name: Vec<u8> = before.iter().filter(|b| b.is_ascii_alphanumeric() || **b == b':').copied().collect();
+    let name = name.to_ascii_lowercase();
+    let has = |word: &str| memchr::memmem::find(&name, word.as_bytes()).is_some();
+    values::is_identifier(secret) || has("::") || values::NAMES_OF_POSITIONS.iter().any(|word| has(word))
 }
 
 fn stands_alone(rule: &Rule, text: &[u8], whole: &Range<usize>) -> bool {

@@ -65,6 +65,10 @@ const LOOKUPS: [&str; 18] = [
 
 /// Whether the value only stands for one.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
+    // AWS's own mark in the values of its documentation, of any length.
+    if memchr::memmem::find(value, b"EXAMPLE").is_some() {
+        return true;
+    }
     if value.len() > LENGTH_MAX {
         return false;
     }
@@ -160,6 +164,37 @@ pub(super) fn is_weak(value: &[u8]) -> bool {
     let digest = Sha256::digest(value);
     let start = digest.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes));
     start.is_some_and(|start| SPECIFIED.contains(&start))
+}
+
+/// Names of tokens that say where a list goes on, or that a request is the same as before; no secrets.
+pub(super) const NAMES_OF_POSITIONS: [&str; 16] = [
+    "nexttoken",
+    "pagetoken",
+    "paginationtoken",
+    "continuationtoken",
+    "clienttoken",
+    "clientrequesttoken",
+    "requesttoken",
+    "idempotencytoken",
+    "startingtoken",
+    "synctoken",
+    "updatetoken",
+    "resumetoken",
+    "cursortoken",
+    "uploadtoken",
+    "changetoken",
+    "publickey",
+];
+
+/// An identifier in capitals, a UUID, or a hash of 64 bits: rarely a secret by itself.
+pub(super) fn is_identifier(value: &[u8]) -> bool {
+    let is_hex = |part: &[u8]| part.iter().all(u8::is_ascii_hexdigit);
+    let lengths: Vec<usize> = value.split(|b| *b == b'-').map(<[u8]>::len).collect();
+    let is_uuid = lengths == [8, 4, 4, 4, 12] && value.split(|b| *b == b'-').all(is_hex);
+    let is_constant = value.contains(&b'_')
+        && value.first().is_some_and(u8::is_ascii_uppercase)
+        && value.iter().all(|b| b.is_ascii_uppercase() || *b == b'_');
+    is_uuid || is_constant || (value.len() == 16 && is_hex(value))
 }
 
 /// `${NAME}`, `{{ name }}`, `<name>`, `%s`, `$NAME`, …
