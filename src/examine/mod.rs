@@ -4,11 +4,12 @@
 //! stage only brings the bytes, on as many threads as it is worth.
 
 mod blobs;
+mod returned;
 
 use crate::examine::blobs::ObjectBlobs;
 pub use crate::examine::blobs::SecretCache;
 use crate::git::{Objects, ReadError};
-use crate::model::{CommitFacts, Direction, Effect, Limits, PushFacts, Sighting};
+use crate::model::{CommitFacts, Direction, Effect, Limits, ObjectId, PushFacts, Sighting};
 use crate::policy::{Examiner, Unreadable};
 use gix::objs::Kind;
 use std::collections::HashMap;
@@ -46,9 +47,18 @@ pub fn examine(
             tag.sightings = examiner.tag(tag);
         }
     }
+    let tips = returned::new_tips(facts);
     let units = units(&facts.commits, examiner);
-    let shared =
-        Shared { commits: &facts.commits, units: &units, examiner, cache, limits, stop, next: AtomicUsize::new(0) };
+    let shared = Shared {
+        commits: &facts.commits,
+        tips: &tips,
+        units: &units,
+        examiner,
+        cache,
+        limits,
+        stop,
+        next: AtomicUsize::new(0),
+    };
     let parts = shared.run(objects)?;
     for part in parts {
         facts.more_sightings += part.more;
@@ -77,9 +87,8 @@ struct Unit {
 
 fn units(commits: &[CommitFacts], examiner: &Examiner<'_>) -> Vec<Unit> {
     let mut units = Vec::new();
-    let added = commits.iter().enumerate().filter(|(_, commit)| commit.direction == Direction::Added);
-    for (commit, facts) in added {
-        if examiner.looks_into_objects() {
+    for (commit, facts) in commits.iter().enumerate() {
+        if examiner.looks_into_objects() && facts.direction == Direction::Added {
             units.push(Unit { commit, change: None });
         }
         if examiner.looks_into_files() {
@@ -91,6 +100,8 @@ fn units(commits: &[CommitFacts], examiner: &Examiner<'_>) -> Vec<Unit> {
 
 struct Shared<'a> {
     commits: &'a [CommitFacts],
+    /// For each dropped commit, where its refs end now.
+    tips: &'a [Vec<ObjectId>],
     units: &'a [Unit],
     examiner: &'a Examiner<'a>,
     cache: &'a SecretCache,
@@ -165,7 +176,14 @@ impl Shared<'_> {
             return Ok(self.examiner.commit(commit, buffer));
         };
         match commit.changes.get(change) {
-            Some(change) => self.examiner.change(commit, change, blobs).map_err(ExamineError::Unreadable),
+            Some(change) => {
+                let mut seen = self.examiner.change(commit, change, blobs).map_err(ExamineError::Unreadable)?;
+                if commit.direction == Direction::Dropped {
+                    let tips = self.tips.get(unit.commit).map(Vec::as_slice).unwrap_or_default();
+                    returned::keep(objects, tips, change, &mut seen)?;
+                }
+                Ok(seen)
+            }
             None => Ok(Vec::new()),
         }
     }

@@ -6,17 +6,22 @@ use gix::objs::{CommitRefIter, Kind, TreeRefIter};
 
 /// The entry at `path` in a commit's tree.
 pub fn find(objects: &Objects, commit: &ObjectId, path: &str) -> Result<Option<Entry>, ReadError> {
+    find_bytes(objects, commit, path.as_bytes())
+}
+
+/// The same for a path that may hold any bytes.
+pub fn find_bytes(objects: &Objects, commit: &ObjectId, path: &[u8]) -> Result<Option<Entry>, ReadError> {
     let mut buffer = Vec::new();
     objects.read(commit, Kind::Commit, &mut buffer)?;
     let tree = CommitRefIter::from_bytes(&buffer, gix::hash::Kind::Sha1)
         .tree_id()
         .map_err(|_| ReadError::Malformed(*commit))?;
     let mut entry = Entry { mode: 0o40000, id: tree };
-    for name in path.split('/') {
+    for name in path.split(|byte| *byte == b'/') {
         if !entry.is_tree() {
             return Ok(None);
         }
-        match list(objects, &entry.id)?.into_iter().find(|(known, _)| known == name.as_bytes()) {
+        match list(objects, &entry.id)?.into_iter().find(|(known, _)| known == name) {
             Some((_, found)) => entry = found,
             None => return Ok(None),
         }

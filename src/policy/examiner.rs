@@ -3,7 +3,7 @@
 //! A pure function of the policy, the pusher and the bytes; `examine` brings the bytes. What is seen becomes findings
 //! only when the push is judged.
 
-use crate::model::{Change, CommitFacts, Direction, RefUpdate, RepoName, Sighting, TagFacts};
+use crate::model::{Change, CommitFacts, RefUpdate, RepoName, Sighting, TagFacts};
 use crate::policy::content::{Blobs, Content, Unreadable};
 use crate::policy::object_text::{CommitText, TagText};
 use crate::policy::pattern::{Place, Subject, Who};
@@ -51,7 +51,7 @@ impl<'a> Examiner<'a> {
 
     /// Looks into the file of one changed entry.
     ///
-    /// What a rewind brings back is looked into no more: it was let in once, when it came.
+    /// Of a dropped commit too, the other way round: what of that comes back with a rewind, `examine` finds out.
     pub fn change(
         &self,
         commit: &CommitFacts,
@@ -61,7 +61,7 @@ impl<'a> Examiner<'a> {
         let mut sightings = Vec::new();
         let is_content = |entry: Option<crate::model::Entry>| entry.is_some_and(|e| !e.is_gitlink() && !e.is_tree());
         let has_any = is_content(change.new) || change.old.iter().any(|old| is_content(*old));
-        if commit.direction == Direction::Dropped || !has_any || change.new.is_some_and(|new| new.is_gitlink()) {
+        if !has_any || change.new.is_some_and(|new| new.is_gitlink()) {
             return Ok(sightings);
         }
         let is_link = change.old.iter().flatten().chain(&change.new).any(|e| e.is_symlink() || e.is_gitlink());

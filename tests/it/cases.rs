@@ -470,3 +470,22 @@ fn b26_a_change_split_over_several_refs_is_one_push() {
     client.push(&[&format!("HEAD~1:{aa}"), &format!("HEAD:{bb}")]).refused_by("few");
     client.push(&[&format!("HEAD~1:{aa}")]).accepted();
 }
+
+#[test]
+fn b16_a_rewind_brings_back_what_was_taken_out_and_a_new_try_does_not() {
+    let rule =
+        "[rule.no-mark]\nkind = \"text\"\nforbid = [\"FORBIDDEN\"]\nthen = \"refuse\"\nprincipals = [\"claude-1\"]\n";
+    let world = World::new(rule);
+    let (human, client) = (world.clone_as("dana"), world.clone_as("claude-1"));
+    let branch = "refs/heads/agent/claude-1/x";
+    let with = human.commit(&[("src/a.rs", "one\nFORBIDDEN\n")], "with");
+    let without = human.commit(&[("src/a.rs", "one\n"), ("src/test.rs", "new\n")], "without");
+    human.push(&[&format!("HEAD:{branch}")]).accepted();
+    client.git(&["fetch", "-q", "origin"]);
+    client.push(&["--force", &format!("{with}:{branch}")]).refused_by("no-mark");
+
+    client.git(&["checkout", "-q", "--detach", &without]);
+    client.write("src/test.rs", "newer\n");
+    client.git(&["commit", "-qa", "--amend", "-m", "another try"]);
+    client.push(&["--force", &format!("HEAD:{branch}")]).accepted();
+}
