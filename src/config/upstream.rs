@@ -282,7 +282,7 @@ mod tests {
             "file://host/app",
             "file:///a%20b",
             "https://token@github.com/acme/app",
-            "https://user:token@github.com/acme/app",
+            "https://user:x@github.com/acme/app",
             "https://-x/app",
             "https://github.com",
             "https://github.com/",

@@ -132,7 +132,7 @@ OTHER_KEYS = [
     ("secret-scan.md", "The token starts with `gh|p_`, the sec|ret key is 40 characters of base64, and the pas|sword: anything else.\nSet `api|_key` to the value of the page *Keys*; client_sec|ret: see below.\n"),
     ("fake.rb", "let(:api|_key) { 'abc123' }\nlet(:sec|ret) { 'shhh' }\nlet(:token) { SecureRandom.uuid }\nstub_const('API|_KEY', 'fake-key')\npas|sword { 'Pas|sword1!' }\n"),
     ("test.properties", "spring.security.user.pas|sword=test\napi.key=dummy\njwt.sec|ret=test-sec|ret-test-sec|ret-test-sec|ret-test\nclient-sec|ret=my-client-sec|ret\n"),
-    ("e2e.ts", "await page.fill('#pas|sword', 'corr|ect horse batt|ery staple');\nawait page.fill('[name=token]', '000000');\ncy.login('admin@example.org', 'Pas|s|w0rd!');\n"),
+    ("e2e.ts", "await page.fill('#pas|sword', 'corr|ect horse batt|ery staple');\nawait page.fill('[name=token]', '000000');\ncy.login('admin@example.org', '<pass|word>');\n"),
     ("docs.md", "| `SEC|RET_KEY` | string | the sec|ret key of the app | `change-this-in-production` |\n| `API_TOKEN` | string | token of the API | none |\n"),
     ("mock.json", '{"access_token":"mock_access_token","refresh_token":"mock_refresh_token","id_token":"header.payload.signature","client_sec|ret":"TEST_CLIENT_SEC|RET"}\n'),
     ("vim.lua", "vim.g.mapleader_key = '<Space>'\nkeymap.set('n', '<leader>tk', '<cmd>TokenInspectUnderCursor<cr>')\n"),
