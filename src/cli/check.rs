@@ -4,8 +4,8 @@ use super::{DONE, Failure, cannot, complain, findings, negative, print};
 use crate::examine::SecretCache;
 use crate::git::local::Repository;
 use crate::git::{ObjectStore, Objects};
-use crate::model::{Limits, PrincipalName, RefName, RefUpdate, RepoName};
-use crate::policy::{Judgement, Policy, Principal};
+use crate::model::{Limits, RefName, RefUpdate};
+use crate::policy::{Judgement, Policy};
 use crate::trial::local::Local;
 use crate::trial::{Scene, Trial, TrialError};
 use crate::wire::command;
@@ -61,11 +61,8 @@ pub fn run(args: &CheckArgs) -> ExitCode {
 
 fn check(args: &CheckArgs, policy: &Policy) -> Result<ExitCode, Failure> {
     let local = local(args)?;
-    let principal = principal(args, policy)?;
-    let repo = match &args.repo {
-        Some(name) => RepoName::parse(name)?,
-        None => policy.only_repo().ok_or("the policy names more than one repository: say which with --repo")?,
-    };
+    let principal = super::policy::principal(args.principal.as_deref(), policy)?;
+    let repo = super::policy::repo(args.repo.as_deref(), policy)?;
     let updates = match args.pre_push {
         true => pushed()?,
         false => vec![named(args, &local)?],
@@ -102,15 +99,6 @@ fn local(args: &CheckArgs) -> Result<Local, Failure> {
         return Ok(Local::open(repository, DEFAULT_REMOTE)?);
     }
     Ok(local)
-}
-
-fn principal(args: &CheckArgs, policy: &Policy) -> Result<Principal, Failure> {
-    let Some(name) = &args.principal else {
-        let only = policy.only_agent().cloned();
-        return Ok(only.ok_or("the policy has more than one agent: say which with --as")?);
-    };
-    let found = policy.principal(&PrincipalName::parse(name)?).cloned();
-    Ok(found.ok_or_else(|| format!("the policy has no principal `{}`", name.escape_debug()))?)
 }
 
 /// The one ref update that the arguments mean.

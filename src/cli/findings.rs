@@ -4,24 +4,6 @@ use crate::model::{Effect, Escaped, Finding, Place};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// Where a finding is, with spaces after it; nothing for the push as a whole.
-pub fn place(place: &Place) -> String {
-    let mut shown = String::new();
-    if let Some(path) = &place.path {
-        let _ = write!(shown, "{}", Escaped(path));
-        if let Some(line) = place.line {
-            let _ = write!(shown, ":{line}");
-        }
-        shown.push_str("  ");
-    } else if let Some(name) = &place.ref_name {
-        let _ = write!(shown, "{name}  ");
-    }
-    if let Some(commit) = &place.commit {
-        let _ = write!(shown, "in {}  ", commit.to_hex_with_len(10));
-    }
-    shown
-}
-
 /// A list for people, numbered as on the gate.
 pub fn list(findings: &[Finding], more: usize) -> String {
     let mut text = String::new();
@@ -33,7 +15,7 @@ pub fn list(findings: &[Finding], more: usize) -> String {
             (None, Effect::Refuse) => "",
         };
         let _ =
-            writeln!(text, "  {}. {}{effect}  {}{}", index + 1, finding.rule, place(&finding.place), finding.message);
+            writeln!(text, "  {}. {}{effect}  {}{}", index + 1, finding.rule, finding.place.shown(), finding.message);
         if !finding.fix.is_empty() {
             let _ = writeln!(text, "     fix: {}", finding.fix);
         }

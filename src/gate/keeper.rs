@@ -152,10 +152,7 @@ impl Keeper {
     /// Keeps a policy that was pushed, in the place of one that was put in force by hand.
     pub fn keep(&self, text: &str) -> Result<(), KeeperError> {
         let kept = Kept::below(&self.dir);
-        let is_new = fs::read_to_string(&kept.last).map_or(true, |last| last != text);
-        if is_new {
-            write_last(&kept, text)?;
-        }
+        write_last(&kept, text)?;
         match fs::remove_file(&kept.by_hand) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(KeeperError::Write { path: kept.by_hand, error })
@@ -193,9 +190,7 @@ fn first(pushed: &PushedPolicy, kept: &Kept, target: Option<&Target>, limits: &L
 /// The policy that the upstream has now, which is the last one that worked from here on.
 fn taken(pushed: &PushedPolicy, kept: &Kept, target: Option<&Target>, limits: &Limits) -> Result<Policy, KeeperError> {
     let (policy, text) = from_upstream(pushed, target, limits)?;
-    if read_text(&kept.last).map_or(true, |last| last != text) {
-        write_last(kept, &text)?;
-    }
+    write_last(kept, &text)?;
     Ok(policy)
 }
 
@@ -217,10 +212,12 @@ fn from_upstream(
     Ok((policy, text))
 }
 
-/// Durable before it counts: after a crash there is the old one or the new one.
+/// Durable before it counts: after a crash there is the old one or the new one. The same one again changes nothing.
 fn write_last(kept: &Kept, text: &str) -> Result<(), KeeperError> {
-    if let Ok(last) = fs::read_to_string(&kept.last) {
-        write(&kept.previous, &last)?;
+    match fs::read_to_string(&kept.last) {
+        Ok(last) if last == text => return Ok(()),
+        Ok(last) => write(&kept.previous, &last)?,
+        Err(_) => {}
     }
     write(&kept.last, text)
 }

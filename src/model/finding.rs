@@ -1,7 +1,8 @@
 //! What a rule found, and what follows from it.
 
-use crate::model::{ObjectId, RefName};
+use crate::model::{Escaped, ObjectId, RefName};
 use bstr::BString;
+use std::fmt::Write;
 
 /// What follows from a finding. The order is the strength: the strongest of a push decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +44,27 @@ pub struct Place {
     pub commit: Option<ObjectId>,
     pub path: Option<BString>,
     pub line: Option<u32>,
+}
+
+impl Place {
+    /// Escaped, as messages show it, with spaces after it; nothing for the push as a whole.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let mut shown = String::new();
+        if let Some(path) = &self.path {
+            let _ = write!(shown, "{}", Escaped(path));
+            if let Some(line) = self.line {
+                let _ = write!(shown, ":{line}");
+            }
+            shown.push_str("  ");
+        } else if let Some(name) = &self.ref_name {
+            let _ = write!(shown, "{name}  ");
+        }
+        if let Some(commit) = &self.commit {
+            let _ = write!(shown, "in {}  ", commit.to_hex_with_len(10));
+        }
+        shown
+    }
 }
 
 /// One thing a rule saw, with what the pusher can do about it.

@@ -3,7 +3,7 @@
 //! Everything that came from the client is escaped here. Paths of the server, raw words of the upstream and rules'
 //! patterns never get here.
 
-use crate::model::{Effect, Escaped, Finding, Place, PushId, RefUpdate, RepoName};
+use crate::model::{Effect, Escaped, Finding, PushId, RefUpdate, RepoName};
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -120,14 +120,7 @@ impl Message<'_> {
                 (None, Effect::Warn) => " (warning)",
                 (None, Effect::Hold | Effect::Refuse) => "",
             };
-            writeln!(
-                text,
-                "  {}. {}{mark}  {}{}",
-                index + 1,
-                finding.rule,
-                shown_place(&finding.place),
-                finding.message
-            )?;
+            writeln!(text, "  {}. {}{mark}  {}{}", index + 1, finding.rule, finding.place.shown(), finding.message)?;
             let same = self.findings.iter().take(index).position(|earlier| earlier.fix == finding.fix);
             match same {
                 _ if finding.fix.is_empty() => {}
@@ -181,23 +174,6 @@ impl Message<'_> {
         };
         serde_json::to_string(&line).unwrap_or_default()
     }
-}
-
-fn shown_place(place: &Place) -> String {
-    let mut shown = String::new();
-    if let Some(path) = &place.path {
-        let _ = write!(shown, "{}", Escaped(path));
-        if let Some(line) = place.line {
-            let _ = write!(shown, ":{line}");
-        }
-        shown.push_str("  ");
-    } else if let Some(name) = &place.ref_name {
-        let _ = write!(shown, "{name}  ");
-    }
-    if let Some(commit) = &place.commit {
-        let _ = write!(shown, "in {}  ", commit.to_hex_with_len(10));
-    }
-    shown
 }
 
 #[derive(Serialize)]
@@ -254,7 +230,7 @@ impl<'a> JsonFinding<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::RefName;
+    use crate::model::{Place, RefName};
 
     fn finding(n: usize) -> Finding {
         Finding {

@@ -1,11 +1,11 @@
 //! `refgate policy backtest`: what a policy would have said of a history.
 
-use super::{Outcome, load};
+use super::{Outcome, load, principal};
 use crate::cli::{DONE, cannot, complain, findings, log, negative, print};
 use crate::git::ObjectStore;
 use crate::git::local::{Repository, Step};
-use crate::model::{Effect, Limits, PrincipalName, RefName, RepoName};
-use crate::policy::{Policy, Principal};
+use crate::model::{Effect, Limits, RefName, RepoName};
+use crate::policy::Policy;
 use crate::trial::history::{Replay, Spoken, Tally};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -92,7 +92,7 @@ fn replay(args: &BacktestArgs, policy: &Policy) -> Outcome {
     };
     let tip = repository.commit(&args.branch)?;
     let steps = repository.first_parents(tip, since, args.limit)?;
-    let principal = principal(args, policy)?;
+    let principal = principal(args.principal.as_deref(), policy)?;
     let repo = match &args.name {
         Some(name) => RepoName::parse(name)?,
         None => policy.only_repo().ok_or("the policy names more than one repository: say which with --name")?,
@@ -127,15 +127,6 @@ fn replay(args: &BacktestArgs, policy: &Policy) -> Outcome {
         false => print(&table(&tally, &steps, &format!("{} to {name}", principal.name), time_s)),
     }
     Ok(if tally.failed == 0 { DONE } else { negative() })
-}
-
-fn principal(args: &BacktestArgs, policy: &Policy) -> Result<Principal, crate::cli::Failure> {
-    let Some(name) = &args.principal else {
-        let only = policy.only_agent().cloned();
-        return Ok(only.ok_or("the policy has more than one agent: say which with --as")?);
-    };
-    let found = policy.principal(&PrincipalName::parse(name)?).cloned();
-    Ok(found.ok_or_else(|| format!("the policy has no principal `{}`", name.escape_debug()))?)
 }
 
 /// On stderr, and only if that is a terminal.
@@ -187,7 +178,7 @@ fn write_rule(text: &mut String, rule: &str, effect: Effect, spoken: &Spoken, pu
     let _ = write!(text, "{rule:<28}{:<8}{count}", effect.as_str());
     for (index, example) in spoken.examples.iter().enumerate() {
         let indent = if index == 0 { "" } else { "\n                                                     " };
-        let place = findings::place(&example.finding.place);
+        let place = example.finding.place.shown();
         let _ = write!(text, "{indent}  {place}{}", example.finding.message);
     }
     text.push('\n');

@@ -10,8 +10,8 @@ mod test;
 use super::check_config::policy_path;
 use super::{Failure, cannot, complain, negative};
 use crate::config::Config;
-use crate::model::RepoName;
-use crate::policy::{Policy, Source};
+use crate::model::{PrincipalName, RepoName};
+use crate::policy::{Policy, Principal, Source};
 use crate::strict::{self, Problems, Span};
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -111,8 +111,18 @@ impl Document {
     }
 }
 
+/// The principal that is asked for, or the only agent there is.
+pub(super) fn principal(given: Option<&str>, policy: &Policy) -> Result<Principal, Failure> {
+    let Some(name) = given else {
+        let only = policy.only_agent().cloned();
+        return Ok(only.ok_or("the policy has more than one agent: say which with --as")?);
+    };
+    let found = policy.principal(&PrincipalName::parse(name)?).cloned();
+    Ok(found.ok_or_else(|| format!("the policy has no principal `{}`", name.escape_debug()))?)
+}
+
 /// The repository that is asked for, or the only one there is.
-fn repo(given: Option<&str>, policy: &Policy) -> Result<RepoName, Failure> {
+pub(super) fn repo(given: Option<&str>, policy: &Policy) -> Result<RepoName, Failure> {
     match given {
         Some(name) => Ok(RepoName::parse(name)?),
         None => Ok(policy.only_repo().ok_or("the policy names more than one repository: say which with --repo")?),

@@ -83,12 +83,7 @@ fn one(dir: &Path, policy: &Policy, as_json: bool) -> bool {
 }
 
 fn line(finding: &Finding) -> String {
-    format!(
-        "{} {}  {}",
-        finding.effect.as_str(),
-        finding.rule,
-        crate::cli::findings::place(&finding.place) + &finding.message
-    )
+    format!("{} {}  {}", finding.effect.as_str(), finding.rule, finding.place.shown() + &finding.message)
 }
 
 /// The nearest policy in the case's directory or above it, as far up as the directory that was given.
