@@ -1,6 +1,6 @@
 //! The store: what is acknowledged is there, whatever happens to the process.
 
-use refgate::model::{Count, ObjectId, PrincipalKind, PrincipalName, PushId, RefName, RepoName};
+use refgate::model::{Count, ObjectId, PrincipalKind, PrincipalName, Purpose, PushId, RefName, RepoName};
 use refgate::record::{
     AbortEntry, Broken, ClientAgent, DecisionEntry, EventEntry, Hash, Holds, Mode, OutcomeEntry, Record, RefOutcome,
     RefResult, UpdateEntry, Verdict, Why,
@@ -37,6 +37,8 @@ fn decision(decision: Verdict) -> DecisionEntry {
         more_findings: 0,
         push_options: 0,
         client: ClientAgent::new(b"git/2.47.3"),
+        purpose: Purpose::Push,
+        hold_until: None,
     }
 }
 

@@ -136,7 +136,9 @@ fn table(store: &Store, filter: &Filter) -> Result<String, StoreError> {
         let row = match &stored.record {
             Record::Decision(entry) => decision_row(store, entry)?,
             Record::Abort(entry) => abort_row(entry),
-            Record::Outcome(_) | Record::Event(_) => continue,
+            Record::Hold(_) | Record::Release(_) | Record::Outcome(_) | Record::Control(_) | Record::Event(_) => {
+                continue;
+            }
         };
         rows.push(row);
     }
@@ -159,7 +161,7 @@ fn decision_row(store: &Store, entry: &DecisionEntry) -> Result<[String; 7], Sto
             let records = store.find(entry.push)?;
             let outcome = records.iter().find_map(|stored| match &stored.record {
                 Record::Outcome(outcome) => Some(outcome_word(outcome)),
-                Record::Decision(_) | Record::Abort(_) | Record::Event(_) => None,
+                _ => None,
             });
             outcome.unwrap_or("under way").to_owned()
         }
@@ -241,6 +243,22 @@ fn detail(text: &mut String, stored: &Stored) -> std::fmt::Result {
                 let reason = Escaped(&outcome.reason);
                 writeln!(text, "  {} {} {reason}", outcome.result.as_str(), outcome.name)?;
             }
+        }
+        Record::Hold(entry) => {
+            let by = entry.by.as_ref().map_or("the gate", |actor| actor.principal.as_str());
+            let reason = Escaped(entry.reason.as_bytes());
+            writeln!(text, "  push {} to {}: {} by {by} {reason}", entry.push, entry.repo, entry.step.as_str())?;
+        }
+        Record::Release(entry) => {
+            let by: Vec<&str> = entry.approvals.iter().map(|approval| approval.by.as_str()).collect();
+            let by = by.join(", ");
+            writeln!(text, "  push {} to {}: {}, approved by {by}", entry.push, entry.repo, entry.decision.as_str())?;
+        }
+        Record::Control(entry) => {
+            let about = entry.repo.as_ref().map(ToString::to_string);
+            let about = about.or_else(|| entry.subject.as_ref().map(ToString::to_string)).unwrap_or_default();
+            let reason = Escaped(entry.reason.as_bytes());
+            writeln!(text, "  {} {about} by {} {reason}", entry.action.as_str(), entry.by.principal)?;
         }
         Record::Abort(entry) => writeln!(text, "  {}: {}", entry.cause, entry.message)?,
         Record::Event(entry) => writeln!(text, "  {} {:?}", entry.event, entry.detail)?,

@@ -2,7 +2,7 @@
 
 use crate::forward::{Outcome, RefOutcome, Rejection};
 use crate::gate::judge::Push;
-use crate::model::{PushFacts, RefUpdate};
+use crate::model::{Purpose, PushFacts, RefUpdate};
 use crate::policy::Judgement;
 use crate::receive::Received;
 use crate::record::{
@@ -44,6 +44,8 @@ pub fn decision(
         more_findings: judgement.more_findings as u64,
         push_options: push_options as u64,
         client: ClientAgent::new(&request.capabilities.agent),
+        purpose: Purpose::Push,
+        hold_until: None,
     }
 }
 

@@ -4,8 +4,8 @@
 
 use super::word::{self, Word, enum_word};
 use crate::model::{
-    Effect, Finding, ObjectId, PrincipalKind, PrincipalName, PushId, RefName, RefUpdate, RepoName, UpdateFacts,
-    UpdateKind,
+    Effect, Finding, ObjectId, PrincipalKind, PrincipalName, Purpose, PushId, RefName, RefUpdate, RepoName,
+    UpdateFacts, UpdateKind,
 };
 use crate::policy::Decision;
 use bstr::BString;
@@ -13,16 +13,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-
-/// One record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "record", rename_all = "lowercase")]
-pub enum Record {
-    Decision(DecisionEntry),
-    Outcome(OutcomeEntry),
-    Abort(AbortEntry),
-    Event(EventEntry),
-}
 
 /// What was decided on a push. Written before the upstream hears of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +45,16 @@ pub struct DecisionEntry {
     /// How many push options came along; what they said is not kept.
     pub push_options: u64,
     pub client: ClientAgent,
+    /// What the push was for; left out for an ordinary one.
+    #[serde(with = "word::one", skip_serializing_if = "is_ordinary", default)]
+    pub purpose: Purpose,
+    /// Of a held push: until when it waits for a human.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hold_until: Option<Timestamp>,
+}
+
+fn is_ordinary(purpose: &Purpose) -> bool {
+    *purpose == Purpose::Push
 }
 
 /// Whether a decision is followed.
@@ -313,90 +313,11 @@ impl EventEntry {
     }
 }
 
-impl Record {
-    /// The line that is kept: JSON without a newline in it.
-    pub fn to_line(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_string(self)
-    }
-
-    pub fn from_line(line: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(line)
-    }
-
-    /// The word in the field `record`.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Decision(_) => "decision",
-            Self::Outcome(_) => "outcome",
-            Self::Abort(_) => "abort",
-            Self::Event(_) => "event",
-        }
-    }
-
-    #[must_use]
-    pub fn time(&self) -> Timestamp {
-        match self {
-            Self::Decision(entry) => entry.time,
-            Self::Outcome(entry) => entry.time,
-            Self::Abort(entry) => entry.time,
-            Self::Event(entry) => entry.time,
-        }
-    }
-
-    #[must_use]
-    pub fn push(&self) -> Option<PushId> {
-        match self {
-            Self::Decision(entry) => Some(entry.push),
-            Self::Outcome(entry) => Some(entry.push),
-            Self::Abort(entry) => Some(entry.push),
-            Self::Event(entry) => entry.push,
-        }
-    }
-
-    #[must_use]
-    pub fn repo(&self) -> Option<&RepoName> {
-        match self {
-            Self::Decision(entry) => Some(&entry.repo),
-            Self::Outcome(entry) => Some(&entry.repo),
-            Self::Abort(entry) => Some(&entry.repo),
-            Self::Event(_) => None,
-        }
-    }
-
-    #[must_use]
-    pub fn principal(&self) -> Option<&PrincipalName> {
-        match self {
-            Self::Decision(entry) => Some(&entry.principal),
-            Self::Outcome(entry) => Some(&entry.principal),
-            Self::Abort(entry) => Some(&entry.principal),
-            Self::Event(_) => None,
-        }
-    }
-
-    #[must_use]
-    pub fn decision(&self) -> Option<Verdict> {
-        match self {
-            Self::Decision(entry) => Some(entry.decision),
-            Self::Outcome(_) | Self::Abort(_) | Self::Event(_) => None,
-        }
-    }
-
-    /// Bytes that count for the principal's quota.
-    #[must_use]
-    pub fn pack_bytes(&self) -> u64 {
-        match self {
-            Self::Decision(entry) => entry.pack_bytes,
-            Self::Abort(entry) => entry.pack_bytes,
-            Self::Outcome(_) | Self::Event(_) => 0,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::Place;
+    use crate::record::Record;
 
     fn decision() -> DecisionEntry {
         let id = |c: &str| ObjectId::from_hex(c.repeat(40).as_bytes()).expect("hex");
@@ -428,6 +349,8 @@ mod tests {
             more_findings: 0,
             push_options: 0,
             client: ClientAgent::new(b"git/2.47\x1b"),
+            purpose: Purpose::Push,
+            hold_until: None,
         }
     }
 

@@ -3,12 +3,18 @@
 //! Values and bytes only. Keeping them is the business of `store`.
 
 pub mod chain;
+mod control;
 mod entry;
+mod hold;
+mod line;
 mod word;
 
 pub use chain::{Broken, Hash, Head, Why};
+pub use control::{Control, ControlEntry};
 pub use entry::{
-    AbortEntry, ClientAgent, DecisionEntry, EventEntry, FindingEntry, Holds, Mode, OutcomeEntry, Record, RefOutcome,
-    RefResult, UpdateEntry, Verdict,
+    AbortEntry, ClientAgent, DecisionEntry, EventEntry, FindingEntry, Holds, Mode, OutcomeEntry, RefOutcome, RefResult,
+    UpdateEntry, Verdict,
 };
+pub use hold::{Actor, ApprovalRef, HoldEntry, HoldStep, ReleaseEntry, Signed};
+pub use line::Record;
 pub use word::unescape;

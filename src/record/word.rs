@@ -4,7 +4,9 @@
 //! is, everything else as `\n`, `\r`, `\t`, `\\`, `\xNN` or `\u{N}`. A byte that is no UTF-8 is `\x80` to `\xff`, a
 //! control character `\x00` to `\x7f`. [`unescape`] gives the bytes again.
 
-use crate::model::{Effect, Escaped, ObjectId, PrincipalKind, PrincipalName, PushId, RefName, RepoName, UpdateKind};
+use crate::model::{
+    Effect, Escaped, ObjectId, PrincipalKind, PrincipalName, Purpose, PushId, RefName, RepoName, UpdateKind,
+};
 use bstr::BString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
@@ -94,6 +96,16 @@ parsed_word!(PushId, RepoName, PrincipalName);
 
 /// Gives an enum of unit variants one word each; the exhaustive `match` keeps the list complete.
 macro_rules! enum_word {
+    (pub $type:ty { $($variant:ident = $word:literal),* $(,)? }) => {
+        $crate::record::word::enum_word!($type { $($variant = $word),* });
+
+        impl $type {
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+        }
+    };
     ($type:ty { $($variant:ident = $word:literal),* $(,)? }) => {
         impl $crate::record::word::Word for $type {
             fn to_word(&self) -> String {
@@ -110,6 +122,7 @@ pub(super) use enum_word;
 
 enum_word!(PrincipalKind { Agent = "agent", Human = "human", Ci = "ci" });
 enum_word!(Effect { Warn = "warn", Hold = "hold", Refuse = "refuse" });
+enum_word!(Purpose { Push = "push", Review = "review", Check = "check" });
 enum_word!(UpdateKind { Create = "create", Update = "update", Rewind = "rewind", Delete = "delete" });
 
 /// `#[serde(with = "word::one")]`

@@ -76,7 +76,7 @@ pub fn waiting(connection: &Connection) -> Result<Vec<(String, DecisionEntry)>, 
         let seq = raw.seq;
         match raw.parse()?.record {
             Record::Decision(entry) => entries.push((session, entry)),
-            Record::Outcome(_) | Record::Abort(_) | Record::Event(_) => return Err(StoreError::Line(seq)),
+            _ => return Err(StoreError::Line(seq)),
         }
     }
     Ok(entries)

@@ -5,7 +5,7 @@
 
 use super::session::Session;
 use super::{Sequence, StoreError};
-use crate::model::PushId;
+use crate::model::{Purpose, PushId};
 use crate::record::{Broken, Hash, Head, Record, Verdict, Why};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::path::{Path, PathBuf};
@@ -60,10 +60,14 @@ impl Row {
             pack_bytes: i64::try_from(record.pack_bytes()).unwrap_or(i64::MAX),
             line,
             step: match record {
-                Record::Decision(entry) if entry.decision == Verdict::Accept => Step::Open(entry.push),
+                Record::Decision(entry) if entry.decision == Verdict::Accept && entry.purpose != Purpose::Check => {
+                    Step::Open(entry.push)
+                }
                 Record::Decision(entry) => Step::Decide(entry.push),
                 Record::Outcome(entry) => Step::Close(entry.push),
-                Record::Abort(_) | Record::Event(_) => Step::None,
+                Record::Hold(_) | Record::Release(_) | Record::Abort(_) | Record::Control(_) | Record::Event(_) => {
+                    Step::None
+                }
             },
         }
     }
