@@ -39,6 +39,7 @@ fn decision(decision: Verdict) -> DecisionEntry {
         client: ClientAgent::new(b"git/2.47.3"),
         purpose: Purpose::Push,
         hold_until: None,
+        same_as: None,
     }
 }
 

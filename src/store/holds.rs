@@ -251,20 +251,47 @@ pub fn revoked(connection: &Connection) -> Result<Vec<Revoked>, StoreError> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// What a push replaced or deleted, with its repository.
+pub fn undo_of(connection: &Connection, push: PushId) -> Result<Vec<(RepoName, Undo)>, StoreError> {
+    let sql = format!("SELECT {UNDO}, repo FROM undo WHERE push = ?1 ORDER BY ref");
+    undos(connection, &sql, [push.to_string()])
+}
+
+/// What was replaced or deleted before `until`.
+pub fn undo_before(connection: &Connection, until: Timestamp) -> Result<Vec<(RepoName, Undo)>, StoreError> {
+    let sql = format!("SELECT {UNDO}, repo FROM undo WHERE time_ms < ?1 ORDER BY time_ms LIMIT 100");
+    undos(connection, &sql, [until.as_millisecond()])
+}
+
+const UNDO: &str = "push, ref, principal, old, new, time_ms";
+
+fn undos(
+    connection: &Connection,
+    sql: &str,
+    values: impl rusqlite::Params,
+) -> Result<Vec<(RepoName, Undo)>, StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map(values, |row| Ok((parsed(row, 6, RepoName::parse)?, undo_row(row)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn undo_row(row: &Row<'_>) -> rusqlite::Result<Undo> {
+    Ok(Undo {
+        push: parsed(row, 0, PushId::parse)?,
+        ref_name: parsed(row, 1, ref_name)?,
+        principal: parsed(row, 2, PrincipalName::parse)?,
+        old: parsed(row, 3, object)?,
+        new: row.get::<_, Option<String>>(4)?.and_then(|id| object(&id).ok()),
+        time: time(row, 5)?,
+    })
+}
+
 /// What was replaced or deleted in a repository since `since`, newest first.
 pub fn undo(connection: &Connection, repo: &RepoName, since: Timestamp) -> Result<Vec<Undo>, StoreError> {
-    let sql = "SELECT push, ref, principal, old, new, time_ms FROM undo WHERE repo = ?1 AND time_ms >= ?2
-               ORDER BY time_ms DESC, push DESC, ref";
-    let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map(params![repo.as_str(), since.as_millisecond()], |row| {
-        Ok(Undo {
-            push: parsed(row, 0, PushId::parse)?,
-            ref_name: parsed(row, 1, ref_name)?,
-            principal: parsed(row, 2, PrincipalName::parse)?,
-            old: parsed(row, 3, object)?,
-            new: row.get::<_, Option<String>>(4)?.and_then(|id| object(&id).ok()),
-            time: time(row, 5)?,
-        })
-    })?;
+    let sql = format!(
+        "SELECT {UNDO} FROM undo WHERE repo = ?1 AND time_ms >= ?2 ORDER BY time_ms DESC, push DESC, ref LIMIT 1000"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![repo.as_str(), since.as_millisecond()], undo_row)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -13,9 +13,8 @@ mod writer;
 pub use holds::{Approved, Freeze, Hold, Revoked, Undo};
 pub use read::{Filter, Stored, Unsettled};
 pub use session::Turn;
-pub use steps::Closing;
 
-use crate::model::{HoldState, PrincipalName, PushId, RepoName, Usage};
+use crate::model::{HoldState, PrincipalName, PushId, RefName, RepoName, Usage};
 use crate::record::{
     AbortEntry, Broken, ControlEntry, DecisionEntry, EventEntry, Hash, Head, HoldEntry, OutcomeEntry, Record,
     ReleaseEntry,
@@ -24,6 +23,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use steps::{Closing, Side};
 use writer::Writer;
 
 /// Something is wrong with our own disk or file; never the client's fault, and never a reason to go on with a push.
@@ -138,16 +138,15 @@ impl Store {
         self.write(Record::Event(entry.clone()))
     }
 
-    /// Writes the decision on a push that is held, that it takes the place of others, and that its pusher hears of
-    /// `told`: all or nothing.
-    pub fn held(
+    /// Writes a decision with held pushes whose place it takes, and those of which its pusher now hears: all or nothing.
+    pub fn decided_over(
         &self,
-        entry: DecisionEntry,
+        entry: &DecisionEntry,
         replaced: Vec<HoldEntry>,
         told: Vec<PushId>,
     ) -> Result<Sequence, StoreError> {
-        let records = std::iter::once(Record::Decision(entry)).chain(replaced.into_iter().map(Record::Hold));
-        self.write_all(records.collect(), told)
+        let records = std::iter::once(Record::Decision(entry.clone())).chain(replaced.into_iter().map(Record::Hold));
+        self.write_all(records.collect(), told.into_iter().map(Side::Told).collect())
     }
 
     /// Writes a step of a held push.
@@ -173,18 +172,23 @@ impl Store {
         self.write_all(records.collect(), Vec::new())
     }
 
-    /// Notes that a pusher has heard what became of these.
-    pub fn told(&self, pushes: Vec<PushId>) -> Result<(), StoreError> {
-        self.write_all(Vec::new(), pushes).map(drop)
+    /// An approved push waits for new approvals.
+    pub fn not_again(&self, push: PushId) -> Result<(), StoreError> {
+        self.write_all(Vec::new(), vec![Side::NotAgain(push)]).map(drop)
+    }
+
+    /// What a push replaced at this ref is kept no longer.
+    pub fn forget_undo(&self, push: PushId, name: RefName) -> Result<(), StoreError> {
+        self.write_all(Vec::new(), vec![Side::Forgotten(push, name)]).map(drop)
     }
 
     fn write(&self, record: Record) -> Result<Sequence, StoreError> {
         self.write_all(vec![record], Vec::new())
     }
 
-    fn write_all(&self, records: Vec<Record>, told: Vec<PushId>) -> Result<Sequence, StoreError> {
+    fn write_all(&self, records: Vec<Record>, sides: Vec<Side>) -> Result<Sequence, StoreError> {
         let records = records.into_iter().map(|record| (record, Closing::Final)).collect();
-        self.0.writer.as_ref().ok_or(StoreError::ReadOnly)?.write(records, told)
+        self.0.writer.as_ref().ok_or(StoreError::ReadOnly)?.write(records, sides)
     }
 
     /// Asks the tables of held pushes ([`holds`]).

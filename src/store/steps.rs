@@ -4,7 +4,7 @@
 //! Every step checks what it builds on first. So of two that would use up the same thing, the second one fails.
 
 use super::StoreError;
-use crate::model::{HoldState, ObjectId, PrincipalName, Purpose, PushId, RepoName, UpdateKind};
+use crate::model::{HoldState, ObjectId, PrincipalName, Purpose, PushId, RefName, RepoName, UpdateKind};
 use crate::record::{
     Control, ControlEntry, DecisionEntry, HoldEntry, HoldStep, OutcomeEntry, Record, RefResult, ReleaseEntry,
     UpdateEntry, Verdict,
@@ -21,6 +21,33 @@ pub enum Closing {
     Final,
     /// It was never sent: it stays approved, and is to be tried again.
     Again,
+}
+
+/// A change that is no record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Side {
+    /// A pusher has heard what became of a held push.
+    Told(PushId),
+    /// An approved push is not tried again by itself.
+    NotAgain(PushId),
+    /// What a push replaced at this ref is kept no longer.
+    Forgotten(PushId, RefName),
+}
+
+pub fn change(tx: &Connection, side: &Side) -> Result<(), StoreError> {
+    match side {
+        Side::Told(push) => {
+            tx.prepare_cached("UPDATE hold SET told = 1 WHERE push = ?1")?.execute([push.to_string()])?;
+        }
+        Side::NotAgain(push) => {
+            tx.prepare_cached("UPDATE hold SET again = 0 WHERE push = ?1")?.execute([push.to_string()])?;
+        }
+        Side::Forgotten(push, name) => {
+            let sql = "DELETE FROM undo WHERE push = ?1 AND ref = ?2";
+            tx.prepare_cached(sql)?.execute([push.to_string(), name.to_string()])?;
+        }
+    }
+    Ok(())
 }
 
 /// Applies a record that is not written yet. `Err` of a kind that [`StoreError::is_no`] names refuses this record alone.

@@ -4,9 +4,8 @@
 //! are told after its commit: many pushes at once cost as many fsyncs as follow one after another, not one each.
 
 use super::session::Session;
-use super::steps::{self, Closing};
+use super::steps::{self, Closing, Side};
 use super::{Sequence, StoreError};
-use crate::model::PushId;
 use crate::record::{Broken, Hash, Head, Record, Verdict, Why};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::path::{Path, PathBuf};
@@ -24,8 +23,7 @@ type Answer = Result<Sequence, StoreError>;
 
 struct Job {
     entries: Vec<Entry>,
-    /// Held pushes whose pusher hears of what became of them.
-    told: Vec<PushId>,
+    sides: Vec<Side>,
     answer: SyncSender<Answer>,
 }
 
@@ -80,7 +78,7 @@ impl Writer {
     }
 
     /// Returns when the records are on disk, all or none of them, with the number of the last.
-    pub fn write(&self, records: Vec<(Record, Closing)>, told: Vec<PushId>) -> Answer {
+    pub fn write(&self, records: Vec<(Record, Closing)>, sides: Vec<Side>) -> Answer {
         let encode = |(record, closing): (Record, Closing)| {
             let line = record.to_line().map_err(|_| StoreError::Encode)?;
             Ok(Entry { row: Row::new(&record, line), record, closing })
@@ -90,7 +88,7 @@ impl Writer {
         self.jobs
             .as_ref()
             .ok_or(StoreError::Closed)?
-            .send(Job { entries, told, answer })
+            .send(Job { entries, sides, answer })
             .map_err(|_| StoreError::Closed)?;
         answered.recv().map_err(|_| StoreError::Closed)?
     }
@@ -163,8 +161,8 @@ fn append_all(transaction: &mut Transaction<'_>, job: &Job, session: &str, mut h
     for entry in &job.entries {
         head = append(&savepoint, entry, session, head)?;
     }
-    for push in &job.told {
-        savepoint.prepare_cached("UPDATE hold SET told = 1 WHERE push = ?1")?.execute([push.to_string()])?;
+    for side in &job.sides {
+        steps::change(&savepoint, side)?;
     }
     savepoint.commit()?;
     Ok(head)
