@@ -18,6 +18,7 @@ mod proposal;
 mod push;
 mod records;
 mod release;
+mod see;
 mod send;
 mod settle;
 mod stop;
@@ -34,6 +35,7 @@ pub use judge::{Occasion, Push};
 pub use keeper::{Keeper, KeeperError, Kept, read as read_policy, write as write_policy};
 pub use made::Made;
 pub use release::{Released, has_moved};
+pub use see::Seen;
 pub use stop::Ended;
 pub use target::{Base, Target};
 

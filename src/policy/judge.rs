@@ -668,7 +668,7 @@ until = 2026-01-01T00:00:00Z
                 usage: &Usage::default(),
                 now: now(),
                 findings_max,
-                hearing: Hearing::default(),
+                hearing: crate::policy::Hearing::default(),
             };
             let judgement = policy.judge(&case);
             let shown = |f: Finding| f.place.path.map_or(f.message, |path| path.to_string());
@@ -695,7 +695,7 @@ until = 2026-01-01T00:00:00Z
             usage: &Usage::default(),
             now: now(),
             findings_max: 9,
-            hearing: Hearing::default(),
+            hearing: crate::policy::Hearing::default(),
         };
         let rules: Vec<String> = policy.judge(&case).findings.into_iter().map(|f| f.rule).collect();
         assert_eq!(rules, ["ref.no-grant", "r"]);
