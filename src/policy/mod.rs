@@ -1,6 +1,7 @@
 //! The admin's policy: facts in, findings out. No file, clock, network, async or log here.
 
 mod added;
+pub mod codeowners;
 mod content;
 mod document;
 mod examiner;

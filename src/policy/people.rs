@@ -26,6 +26,8 @@ pub struct Person {
     pub emails: Vec<String>,
     /// Names this principal commits under; empty: any.
     pub names: Vec<String>,
+    /// What else a human is called at the forge, where it is not the name: `@handle` of CODEOWNERS, without the `@`.
+    pub handles: Vec<String>,
     pub keys: Vec<KeyData>,
     pub span: Span,
     /// Every setting there is, with its value.
@@ -37,6 +39,10 @@ impl Person {
     #[must_use]
     pub fn has_email(&self, email: &[u8]) -> bool {
         self.emails.iter().any(|own| own.as_bytes().eq_ignore_ascii_case(email))
+    }
+
+    fn has_handle(&self, handle: &str) -> bool {
+        self.handles.iter().any(|own| own.eq_ignore_ascii_case(handle))
     }
 }
 
@@ -70,6 +76,7 @@ impl People {
         let mut people = Self::default();
         let mut keys = Vec::new();
         let mut sponsors = Vec::new();
+        let mut handles = Vec::new();
         for (word, kind) in KINDS {
             let Some(mut all) = root.get(word).and_then(|v| v.table(problems)) else { continue };
             for (name, span, value) in all.entries() {
@@ -82,6 +89,9 @@ impl People {
                 if kind == PrincipalKind::Agent {
                     sponsors.extend(table.get("sponsor").map(|v| (index, v)));
                 }
+                if kind == PrincipalKind::Human {
+                    handles.extend(table.get("handles").map(|v| (index, v)));
+                }
                 table.finish(problems);
                 if let Some(person) = people.list.get_mut(index) {
                     person.settings = Origin::Policy.keys(&table, &[]);
@@ -91,6 +101,9 @@ impl People {
         people.read_credentials(&keys, problems);
         for (index, value) in sponsors {
             people.read_sponsor(index, value, problems);
+        }
+        for (index, value) in handles {
+            people.read_handles(index, value, problems);
         }
         people.read_groups(root, problems);
         people
@@ -109,6 +122,13 @@ impl People {
     #[must_use]
     pub fn person(&self, name: &str) -> Option<&Person> {
         self.list.get(self.index(name)?)
+    }
+
+    /// The human that a forge calls so: by name or by handle, upper and lower case alike.
+    #[must_use]
+    pub fn by_handle(&self, handle: &str) -> Option<&Person> {
+        let is_it = |p: &&Person| p.has_handle(handle) || p.principal.name.as_str().eq_ignore_ascii_case(handle);
+        self.list.iter().find(|person| person.principal.kind == PrincipalKind::Human && is_it(person))
     }
 
     pub fn everybody(&self) -> impl Iterator<Item = &Person> {
@@ -174,8 +194,8 @@ impl People {
         }
         let index = self.list.len();
         let principal = Principal { name: parsed, kind, sponsor: None };
-        let (emails, names, keys, settings) = Default::default();
-        self.list.push(Person { principal, emails, names, keys, span, settings });
+        let (emails, names, handles, keys, settings) = Default::default();
+        self.list.push(Person { principal, emails, names, handles, keys, span, settings });
         self.by_name.insert(name.to_owned(), index);
         Some(index)
     }
@@ -198,6 +218,31 @@ impl People {
                 problems.push(Problem::new(span, "not a name for the author of a commit"));
             } else if let Some(person) = self.list.get_mut(index) {
                 person.names.push(name.to_owned());
+            }
+        }
+    }
+
+    /// A handle that could mean somebody else would let the wrong one approve.
+    fn read_handles(&mut self, index: usize, value: Value<'_, '_>, problems: &mut Vec<Problem>) {
+        for (handle, span) in one_or_more(value, problems).unwrap_or_default() {
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+            if handle.is_empty() || !handle.chars().all(is_plain) {
+                let help = "write it without the `@`: letters, digits, `.`, `_` and `-`";
+                problems.push(Problem::new(span, "not a user name of a forge").help(help));
+                continue;
+            }
+            let other = self.list.iter().enumerate().find(|(at, person)| {
+                let is_name = person.principal.name.as_str().eq_ignore_ascii_case(handle);
+                is_name && *at != index || person.has_handle(handle)
+            });
+            if let Some((at, person)) = other {
+                let name = &person.principal.name;
+                problems.push(Problem::new(
+                    span,
+                    if at == index { "this is given twice".to_owned() } else { format!("this is also `{name}`") },
+                ));
+            } else if let Some(person) = self.list.get_mut(index) {
+                person.handles.push(handle.to_owned());
             }
         }
     }
