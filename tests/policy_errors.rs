@@ -136,7 +136,6 @@ fn principals_and_groups() {
         ("[human.a]\nhandles = \"x\"\n[human.b]\nhandles = \"X\"\n", "4:11 this is also `a` | \n"),
         ("[human.a]\nhandles = \"B\"\n[agent.b]\n", "2:11 this is also `b` | \n"),
         ("[human.a]\nhandles = [\"x\", \"X\"]\n", "2:17 this is given twice | \n"),
-        ("[human.a]\nhandles = [\"A\", \"x\"]\n", ""),
         (
             "[agent.a]\nhandles = \"x\"\n",
             "2:1 unknown key `handles` | known here: keys, principals, emails, names, sponsor\n",

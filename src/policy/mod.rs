@@ -11,6 +11,7 @@ mod findings;
 mod fold;
 mod glob;
 mod grant;
+mod handles;
 mod ident;
 mod judge;
 mod lint;

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 /// Everybody the policy knows.
 #[derive(Debug, Default)]
 pub struct People {
-    list: Vec<Person>,
+    pub(super) list: Vec<Person>,
     by_name: BTreeMap<String, usize>,
     by_key: HashMap<KeyData, usize>,
     by_certificate: HashMap<String, usize>,
@@ -39,10 +39,6 @@ impl Person {
     #[must_use]
     pub fn has_email(&self, email: &[u8]) -> bool {
         self.emails.iter().any(|own| own.as_bytes().eq_ignore_ascii_case(email))
-    }
-
-    fn has_handle(&self, handle: &str) -> bool {
-        self.handles.iter().any(|own| own.eq_ignore_ascii_case(handle))
     }
 }
 
@@ -122,13 +118,6 @@ impl People {
     #[must_use]
     pub fn person(&self, name: &str) -> Option<&Person> {
         self.list.get(self.index(name)?)
-    }
-
-    /// The human that a forge calls so: by name or by handle, upper and lower case alike.
-    #[must_use]
-    pub fn by_handle(&self, handle: &str) -> Option<&Person> {
-        let is_it = |p: &&Person| p.has_handle(handle) || p.principal.name.as_str().eq_ignore_ascii_case(handle);
-        self.list.iter().find(|person| person.principal.kind == PrincipalKind::Human && is_it(person))
     }
 
     pub fn everybody(&self) -> impl Iterator<Item = &Person> {
@@ -218,31 +207,6 @@ impl People {
                 problems.push(Problem::new(span, "not a name for the author of a commit"));
             } else if let Some(person) = self.list.get_mut(index) {
                 person.names.push(name.to_owned());
-            }
-        }
-    }
-
-    /// A handle that could mean somebody else would let the wrong one approve.
-    fn read_handles(&mut self, index: usize, value: Value<'_, '_>, problems: &mut Vec<Problem>) {
-        for (handle, span) in one_or_more(value, problems).unwrap_or_default() {
-            let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-            if handle.is_empty() || !handle.chars().all(is_plain) {
-                let help = "write it without the `@`: letters, digits, `.`, `_` and `-`";
-                problems.push(Problem::new(span, "not a user name of a forge").help(help));
-                continue;
-            }
-            let other = self.list.iter().enumerate().find(|(at, person)| {
-                let is_name = person.principal.name.as_str().eq_ignore_ascii_case(handle);
-                is_name && *at != index || person.has_handle(handle)
-            });
-            if let Some((at, person)) = other {
-                let name = &person.principal.name;
-                problems.push(Problem::new(
-                    span,
-                    if at == index { "this is given twice".to_owned() } else { format!("this is also `{name}`") },
-                ));
-            } else if let Some(person) = self.list.get_mut(index) {
-                person.handles.push(handle.to_owned());
             }
         }
     }

@@ -371,7 +371,7 @@ fn owners_are_the_policys_humans() {
 agent.bot = { sponsor = "dana" }
 ci.runner = {}
 human.dana = { emails = ["dana@acme.dev"], handles = ["octo-dana", "d_acme"] }
-human.lee = { emails = ["lee@acme.dev", "team@acme.dev"] }
+human.lee = { handles = "Lee", emails = ["lee@acme.dev", "team@acme.dev"] }
 human.kim = { emails = ["team@acme.dev"] }
 [group]
 web = ["dana", "bot", "runner"]
