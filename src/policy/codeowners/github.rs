@@ -31,7 +31,7 @@ pub fn parse(text: &[u8], notes: &mut Notes) -> Result<Section, CodeOwnersError>
             Reading::Exact if is_bare => Claim::Unowned,
             Reading::Exact => Claim::Owned(notes.owners(line, Syntax::GitHub, owners)),
         };
-        section.rules.push(Rule { line, glob, claim, approvals: 1 });
+        section.add(Rule { line, glob, claim, approvals: 1 });
     }
     Ok(section)
 }

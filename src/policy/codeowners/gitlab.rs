@@ -103,7 +103,7 @@ fn read_entry(line: usize, text: &[u8], heading: &Heading, section: &mut Section
     } else {
         heading.owners.clone()
     };
-    section.rules.push(Rule { line, glob, claim: Claim::Owned(owners), approvals: heading.approvals });
+    section.add(Rule { line, glob, claim: Claim::Owned(owners), approvals: heading.approvals });
 }
 
 /// A pattern that does not start with `/` is looked for in every directory, and one that ends in `/` means all below.

@@ -72,6 +72,15 @@ impl Glob {
         })
     }
 
+    /// A name that must be among the parts of a path; the longest.
+    pub fn name(&self) -> Option<&[u8]> {
+        let names = self.segments.iter().filter_map(|segment| match segment {
+            Segment::Part(Part::Literal(name)) => Some(name.as_slice()),
+            Segment::Any | Segment::Part(_) => None,
+        });
+        names.max_by_key(|name| name.len())
+    }
+
     pub fn matches(&self, parts: &[&[u8]]) -> bool {
         if let (Tail::Exact, Some(Segment::Part(last))) = (self.tail, self.segments.last())
             && !parts.last().is_some_and(|part| last.matches(part))

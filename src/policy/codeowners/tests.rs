@@ -88,6 +88,11 @@ fn github_lines() {
         &[
             ("* @a\n*.rs @b", "x.rs", "@b"),
             ("*.rs @b\n* @a", "x.rs", "@a"),
+            ("lib/ @a\n* @b\nsrc/ @c\n*.rs @d\n/x/ @e", "lib/x.rs", "@d"),
+            ("lib/ @a\n* @b\nsrc/ @c\n*.rs @d\n/x/ @e", "lib/src/y", "@c"),
+            ("lib/ @a\nsrc/ @c\n/x/lib/src/ @e\nlib/ @f", "x/lib/src/y", "@f"),
+            ("src/ @a\nlib/ @b", "src/lib/y", "@b"),
+            ("src/ @a\nlib/ @b", "lib/src/y", "@b"),
             ("/apps/ @a\n/apps/web", "apps/web/x", "free"),
             ("/apps/ @a\n/apps/web  # for all", "apps/web/x", "free"),
             ("/apps/ @a\n/apps/web", "apps/api", "@a"),
