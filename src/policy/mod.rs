@@ -1,6 +1,7 @@
 //! The admin's policy: facts in, findings out. No file, clock, network, async or log here.
 
 mod added;
+pub mod codeowners;
 mod content;
 mod document;
 mod examiner;
@@ -10,6 +11,7 @@ mod findings;
 mod fold;
 mod glob;
 mod grant;
+mod handles;
 mod hearing;
 mod ident;
 mod judge;
