@@ -27,8 +27,7 @@ pub fn judge(policy: &Policy, case: &Case<'_>) -> Judgement {
 }
 
 fn decide(policy: &Policy, case: &Case<'_>, findings: Findings) -> Judgement {
-    let approvers = case.hearing.approvers;
-    let demands = policy.demands(findings.held(), case.principal, case.repo, approvers, case.now);
+    let demands = policy.demands(findings.held(), case.principal, case.repo, &case.hearing, case.now);
     // Only a push can be approved; what is only tried is told what would hold it.
     let is_approved =
         case.hearing.purpose != Purpose::Check && !demands.is_empty() && demands.iter().all(Demand::is_met);
