@@ -192,6 +192,10 @@ fn every_limit_can_be_set_under_its_own_name() {
             "tag_depth_max",
             "path_depth_max",
             "drain_time_max",
+            "wait_time_max",
+            "held_pushes_max",
+            "held_bytes_max",
+            "undo_time_max",
         ];
         assert_eq!(set(values[2]).is_ok(), zero_means_none.contains(&name.as_str()), "{name} = 0");
     }

@@ -155,7 +155,7 @@ fn every_id_of_a_finding_is_told() {
         text.split_once('.').is_some_and(|(group, name)| plain(group) && plain(name) && !matches!(name, "git" | "toml"))
     };
     let mut ids: BTreeSet<String> = code.split('"').filter(is_id).map(str::to_owned).collect();
-    for cause in ["bad-pack", "bad-commands", "limit", "upstream", "internal"] {
+    for cause in ["bad-pack", "bad-commands", "frozen", "revoked", "limit", "upstream", "internal"] {
         assert!(code.contains(&format!("=> \"{cause}\"")), "{cause}");
         ids.insert(format!("push.{cause}"));
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Which folders each folder may name. A stage also gets the output types of earlier stages, one by one: `folder::Type`.
-const MAY_NAME: [(&str, &[&str]); 19] = [
+const MAY_NAME: [(&str, &[&str]); 20] = [
     ("model", &[]),
     ("secret", &[]),
     ("strict", &["model::is_invisible"]),
@@ -32,8 +32,10 @@ const MAY_NAME: [(&str, &[&str]); 19] = [
             "gate::Gate",
             "gate::ProtocolVersion",
             "gate::Session",
+            "verbs",
         ],
     ),
+    ("verbs", &["gate", "model", "policy", "record", "store"]),
     (
         "gate",
         &[
@@ -45,7 +47,7 @@ const MAY_NAME: [(&str, &[&str]); 19] = [
         "cli",
         &[
             "config", "examine", "forward", "gate", "git", "model", "observe", "policy", "receive", "record", "secret",
-            "server", "store", "strict", "trial", "wire",
+            "server", "store", "strict", "trial", "verbs", "wire",
         ],
     ),
     ("main", &["cli"]),
@@ -73,7 +75,7 @@ const ONLY: [(&str, &[&str]); 22] = [
     ("serde::", &["record/", "receive/message.rs", "secret/rule.rs", "policy/rules/manifest/"]),
     ("nix::", &["git/", "cli/doctor/"]),
     ("tokio::", &["server/", "observe/", "cli/"]),
-    ("tracing::", &["cli/", "forward/", "gate/", "git/", "observe/", "server/"]),
+    ("tracing::", &["cli/", "forward/", "gate/", "git/", "observe/", "server/", "verbs/"]),
     // Only the policy makes an approval.
     ("Approval {", &["policy/"]),
     ("Approval(", &["policy/"]),

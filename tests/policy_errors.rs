@@ -142,7 +142,7 @@ fn principals_and_groups() {
         ),
         ("[human.a]\n[group]\na = [\"a\"]\n", "3:1 there is already the human `a` | \n"),
         ("agent = 1\n", "1:9 expected a table, found an integer | \n"),
-        ("user = 1\n", "1:1 unknown key `user` | known here: agent, human, ci, group, grant, repo, rule\n"),
+        ("user = 1\n", "1:1 unknown key `user` | known here: agent, human, ci, group, grant, admins, repo, rule\n"),
         ("[agent.a]\n[agent.a]\n", "2:8 duplicate key | \n"),
     ];
     for (text, expected) in table {
@@ -182,7 +182,7 @@ fn grants() {
         ),
         (
             "refs = \"refs/notes/x\"\nallow = [\"update\"]".into(),
-            "4:8 only refs/heads/ and refs/tags/ can be pushed to | write refs/heads/… or refs/tags/…\n",
+            "4:8 only refs/heads/ and refs/tags/ can be pushed to | write refs/heads/… or refs/tags/…; in a grant also refs/for/…\n",
         ),
         (
             "refs = \"refs/heads/x\"\nallow = [\"push\"]".into(),
@@ -244,9 +244,14 @@ fn rules_and_repositories() {
         (format!("{path}principals = \"bob\""), "5:14 there is no principal or group `bob` | \n"),
         (
             format!("{path}approvers = \"bob\""),
-            "5:13 there is no group or human `bob` | approvers are groups of [group] or humans of [human.NAME]\n",
+            "5:13 there is no group or human `bob` | approvers are groups of [group], humans of [human.NAME], or \"CODEOWNERS\"\n",
         ),
-        (format!("{path}approvers = \"CODEOWNERS\""), "5:13 approvers from CODEOWNERS are not available yet | \n"),
+        (format!("{path}approvals = 0"), "5:13 from 1 to 20 people can be asked to approve | \n"),
+        (format!("{path}approvals = 21"), "5:13 from 1 to 20 people can be asked to approve | \n"),
+        (
+            format!("{}approvals = 2", path.replace("hold", "warn")),
+            "5:13 only a rule with then = \"hold\" has approvers | \n",
+        ),
         (
             format!("{path}message = \"a\\nb\""),
             "5:11 not a text for a message | write one line of at most 300 bytes, of visible characters\n",
@@ -314,7 +319,7 @@ fn rules_and_repositories() {
         ),
         (
             "kind = \"ref-name\"\nthen = \"warn\"\nmatch = \"refs/pull/**\"".into(),
-            "4:9 only refs/heads/ and refs/tags/ can be pushed to | write refs/heads/… or refs/tags/…\n",
+            "4:9 only refs/heads/ and refs/tags/ can be pushed to | write refs/heads/… or refs/tags/…; in a grant also refs/for/…\n",
         ),
     ];
     for (keys, expected) in table {

@@ -378,7 +378,7 @@ pub fn read_approvers(value: Value<'_, '_>, people: &People, problems: &mut Vec<
     for (name, span) in &names {
         if *name != CODEOWNERS && !people.groups().contains_key(*name) && !people.is_human(name) {
             let problem = Problem::new(span.clone(), format!("there is no group or human `{}`", name.escape_debug()));
-            problems.push(problem.help("write groups of [group], humans of [human.NAME], or \"CODEOWNERS\""));
+            problems.push(problem.help("approvers are groups of [group], humans of [human.NAME], or \"CODEOWNERS\""));
         }
     }
     names.into_iter().map(|(name, _)| name.to_owned()).collect()
