@@ -14,12 +14,16 @@ to    = ["claude-1"]
 repo  = "app"
 refs  = ["refs/heads/agent/{principal}/**"]
 allow = ["create", "update", "rewind", "delete"]
-write = ["src/**", "docs/**", "tests/**"]
+write = ["src/**", "docs/**", "tests/**", ".github/**"]
 
 [rule.ci-files]
-kind  = "path"
-match = [".github/**"]
-then  = "refuse"
+kind      = "path"
+match     = [".github/**"]
+then      = "hold"
+approvers = ["owners"]
+
+[group]
+owners = ["dana"]
 "#;
 
 pub fn run() -> ExitCode {
@@ -42,6 +46,13 @@ impl Drop for Gate {
     }
 }
 
+/// Whether a command and what it prints are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Show {
+    Yes,
+    No,
+}
+
 /// One directory with an upstream, a running gate and an agent's clone.
 struct Stage {
     dir: tempfile::TempDir,
@@ -52,9 +63,7 @@ struct Stage {
 fn demonstrate() -> Result<(), Failure> {
     let dir = tempfile::Builder::new().prefix("refgate-try-").tempdir()?;
     let stage = Stage { ssh_config: dir.path().join("ssh_config"), clone: dir.path().join("app"), dir };
-    println!(
-        "A throw-away upstream with a few files, a gate in front of it, and an agent, claude-1, with one SSH key.\n"
-    );
+    println!("A throw-away upstream with a few files, a gate in front of it, an agent, claude-1, and a human, dana.\n");
     stage.make_upstream()?;
     stage.write_settings()?;
     let gate = stage.start()?;
@@ -65,18 +74,26 @@ fn demonstrate() -> Result<(), Failure> {
     stage.commit("add a greeting")?;
     stage.expect(true, &["push", "origin", "HEAD:refs/heads/agent/claude-1/greet"])?;
 
-    println!("\nIt also edits the CI workflow, which the policy refuses, and a file that is not its to write:\n");
+    println!("\nIt also edits the CI workflow, which a human has to look at, and a file that is not its to write:\n");
     stage.write("src/greet.rs", "pub fn greet() { println!(\"hello\"); }\n")?;
-    stage.write(".github/workflows/ci.yml", "on: pull_request_target\n")?;
+    stage.write(".github/workflows/ci.yml", "on: pull_request\n")?;
     stage.write("infra/main.tf", "resource {}\n")?;
     stage.commit("say hello, and help CI")?;
     stage.expect(false, &["push", "origin", "HEAD:refs/heads/agent/claude-1/greet"])?;
 
-    println!("\nIt does what the message says, and pushes again:\n");
-    stage
-        .shown(&stage.clone, &["restore", "-SW", "-s", "HEAD~1", "--", ".github/workflows/ci.yml", "infra/main.tf"])?;
-    stage.shown(&stage.clone, &["commit", "-q", "--amend", "-m", "say hello"])?;
-    stage.expect(true, &["push", "origin", "HEAD:refs/heads/agent/claude-1/greet"])?;
+    println!("\nIt does what the message says, and pushes again. Now only the CI workflow is in question:\n");
+    stage.shown(&stage.clone, &["restore", "-SW", "-s", "HEAD~1", "--", "infra/main.tf"])?;
+    stage.shown(&stage.clone, &["commit", "-q", "--amend", "-m", "say hello, and help CI"])?;
+    stage.expect(false, &["push", "origin", "HEAD:refs/heads/agent/claude-1/greet"])?;
+
+    println!("\nThe human looks at it over the same SSH port, and approves. The agent does not push again:\n");
+    let held = stage.ssh(&["dana.gate", "held", "--json"], Show::No)?;
+    let held: serde_json::Value = serde_json::from_str(held.lines().next().ok_or("nothing is held")?)?;
+    let push = held["push"].as_str().ok_or("a held push without an id")?;
+    stage.ssh(&["dana.gate", "show", push], Show::Yes)?;
+    stage.ssh(&["dana.gate", "approve", push], Show::Yes)?;
+    stage.shown(&stage.clone, &["fetch", "-q"])?;
+    stage.shown(&stage.clone, &["log", "--oneline", "origin/agent/claude-1/greet"])?;
 
     println!("\nWhat the upstream holds, and what the gate recorded:\n");
     let upstream = stage.dir.path().join("upstream.git");
@@ -109,8 +126,12 @@ impl Stage {
 
     fn write_settings(&self) -> Result<(), Failure> {
         let dir = self.dir.path();
-        let public = super::init::write_key_pair(&dir.join("claude-1"), &PrincipalName::parse("claude-1")?)?;
-        write(&dir.join("policy.toml"), &format!("[agent.claude-1]\nkeys = [\"{public}\"]\n{POLICY}"))?;
+        let pair = |name| {
+            super::init::write_key_pair(&dir.join(name), &PrincipalName::parse(name).map_err(|e| e.to_string())?)
+        };
+        let (agent, human) = (pair("claude-1")?, pair("dana")?);
+        let people = format!("[agent.claude-1]\nkeys = [\"{agent}\"]\n[human.dana]\nkeys = [\"{human}\"]\n");
+        write(&dir.join("policy.toml"), &format!("{people}{POLICY}"))?;
         let upstream = dir.join("upstream.git");
         let settings = format!(
             "listen = \"127.0.0.1:0\"\ndata = \"data\"\npolicy = \"policy.toml\"\n\n[repo.app]\nupstream = \"{}\"\n",
@@ -131,8 +152,8 @@ impl Stage {
         let host_key = std::fs::read_to_string(dir.join("data/host_key.pub"))?;
         write(&dir.join("known_hosts"), &format!("[127.0.0.1]:{port} {host_key}\n"))?;
         let config = format!(
-            "Host gate\n  HostName 127.0.0.1\n  Port {port}\n  User refgate\n  IdentityFile {0}/claude-1\n  IdentitiesOnly yes\n  \
-             IdentityAgent none\n  UserKnownHostsFile {0}/known_hosts\n  StrictHostKeyChecking yes\n  BatchMode yes\n",
+            "Host dana.gate\n  IdentityFile {0}/dana\nHost gate\n  IdentityFile {0}/claude-1\nHost *\n  HostName 127.0.0.1\n  \
+             Port {port}\n  User refgate\n  IdentitiesOnly yes\n  IdentityAgent none\n  UserKnownHostsFile {0}/known_hosts\n  StrictHostKeyChecking yes\n  BatchMode yes\n",
             dir.display()
         );
         write(&self.ssh_config, &config)?;
@@ -175,6 +196,17 @@ impl Stage {
             return Ok(());
         }
         Err(format!("git {} did not end as it should\n{text}", args.first().unwrap_or(&"")).into())
+    }
+
+    /// Runs a verb of the gate as a person does.
+    fn ssh(&self, args: &[&str], show: Show) -> Result<String, Failure> {
+        let output = Command::new("ssh").arg("-F").arg(&self.ssh_config).args(args).stdin(Stdio::null()).output()?;
+        let text = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned();
+        if show == Show::Yes {
+            println!("$ ssh {}", args.join(" "));
+            print!("{text}");
+        }
+        if output.status.success() { Ok(text) } else { Err(format!("ssh {} failed\n{text}", args.join(" ")).into()) }
     }
 
     fn refgate_shown(&self, args: &[&str]) -> Result<(), Failure> {
