@@ -15,6 +15,7 @@ pub mod observe;
 pub mod policy;
 pub mod receive;
 pub mod record;
+pub mod review;
 pub mod secret;
 pub mod server;
 pub mod store;
