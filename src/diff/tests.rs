@@ -294,3 +294,24 @@ fn a_fifty_megabyte_line_is_not_read() {
     assert!(start.elapsed() < Duration::from_secs(1));
     assert!(shown(&diff).contains("# too large to show, 50000000 bytes\n"));
 }
+
+#[test]
+fn nothing_of_a_commit_is_obeyed_by_a_terminal() {
+    let all: Vec<u8> = (1..=255).chain("\u{202e}\u{e0041}\u{9b}".bytes()).collect();
+    let mut repo = Repo::new();
+    let one = repo.commit(&[], &[("100644", "a", &all), ("120000", "b", &all)]);
+    let mut diff = repo.diff(None, one, &Marks::default(), &Bounds::default());
+    diff.header.author = all.clone().into();
+    diff.header.committer = [&all[..], b"x"].concat().into();
+    diff.header.message = Text::start_of(&all, 1000);
+    diff.files[0].path = all.into();
+    let text = shown(&diff);
+    let is_harmless = |c: char| matches!(c, '\n' | '\t') || !(c.is_control() || crate::model::is_invisible(c));
+    assert!(text.chars().all(is_harmless), "{text:?}");
+    let mut colored = Vec::new();
+    write_commit(&mut colored, &diff, Color::Always).expect("written");
+    let colored = String::from_utf8(colored).expect("UTF-8");
+    let bare =
+        ["1", "31", "32", "33", "36", ""].iter().fold(colored, |text, code| text.replace(&format!("\x1b[{code}m"), ""));
+    assert_eq!(bare, text);
+}

@@ -12,6 +12,7 @@ mod highlight;
 mod input;
 mod keys;
 mod languages;
+mod open;
 mod overview;
 mod page;
 mod pane;

@@ -3,7 +3,7 @@
 use super::canvas::Role;
 use super::desk::{Commit, Held, Waiting};
 use super::page::{Page, Row, Target, wrap};
-use crate::model::{Direction, Effect, Finding, UpdateFacts};
+use crate::model::{Direction, Effect, Finding, UpdateFacts, UpdateKind};
 use bstr::BString;
 use jiff::Timestamp;
 
@@ -40,7 +40,11 @@ fn update_row(page: &mut Page, update: &UpdateFacts) {
     let mut text = BString::from(format!("{:<7}", update.kind.as_str()));
     text.extend_from_slice(update.update.name.short());
     text.extend_from_slice(format!("  {change}").as_bytes());
-    page.text(text, Role::Plain);
+    let role = match update.kind {
+        UpdateKind::Create | UpdateKind::Update => Role::Plain,
+        UpdateKind::Rewind | UpdateKind::Delete => Role::Removed,
+    };
+    page.text(text, role);
     for tag in &update.tags {
         let mut text = BString::from("       tag ");
         text.extend_from_slice(&tag.name);

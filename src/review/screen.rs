@@ -110,8 +110,10 @@ impl Drop for Screen<'_> {
     }
 }
 
+/// A side of no length is one that the client does not know.
 fn area((columns, rows): (u16, u16)) -> Rect {
-    Rect::new(0, 0, columns.clamp(1, COLUMNS_MAX), rows.clamp(1, ROWS_MAX))
+    let side = |length: u16, usual: u16, max: u16| if length == 0 { usual } else { length.min(max) };
+    Rect::new(0, 0, side(columns, 80, COLUMNS_MAX), side(rows, 24, ROWS_MAX))
 }
 
 fn look(cell: &Cell) -> (Color, Modifier) {
@@ -147,6 +149,14 @@ mod tests {
         }
         for name in ["xterm", "xterm-256color", "screen", "tmux-256color", "linux", "\u{1b}[31m"] {
             assert_eq!(Colors::of_terminal(name.as_bytes()), Colors::Ansi);
+        }
+    }
+
+    #[test]
+    fn a_window_has_a_size_within_reason() {
+        for (told, used) in [((0, 0), (80, 24)), ((1, 1), (1, 1)), ((501, 201), (500, 200)), ((0, 7), (80, 7))] {
+            let mut output = Vec::new();
+            assert_eq!(Screen::enter(&mut output, told).expect("entered").size(), used);
         }
     }
 

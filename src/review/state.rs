@@ -4,8 +4,9 @@ use super::commit_page;
 use super::desk::{Held, MayDecide, Waiting};
 use super::input::{Input, Typed};
 use super::keys::Key;
+use super::open::Open;
 use super::overview;
-use super::page::{Page, Row, Target, Way, search};
+use super::page::{Way, search};
 use super::pane::{Move, Pane};
 use crate::diff::CommitDiff;
 use crate::model::PushId;
@@ -29,20 +30,6 @@ pub enum Place {
     Start,
     LastFile,
     Finding(usize),
-}
-
-/// A push that is looked at.
-#[derive(Debug)]
-pub struct Open {
-    pub held: Held,
-    /// `None`: the overview.
-    pub commit: Option<usize>,
-    pub page: Page,
-    pub pane: Pane,
-    /// Where the overview was left.
-    overview: Pane,
-    /// Commits whose page was shown.
-    pub seen: HashSet<usize>,
 }
 
 /// What takes the keys until it is done.
@@ -313,35 +300,4 @@ impl State {
 fn searchable(waiting: &Waiting) -> String {
     let Waiting { push, repo, principal, refs, first_rule, missing, .. } = waiting;
     format!("{push} {repo} {principal} {} {first_rule} {missing}", refs.join(" "))
-}
-
-impl Open {
-    fn to_commit(&self, commit: usize, place: Place) -> Option<Ask> {
-        let push = self.held.waiting.push;
-        (commit < self.held.commits.len()).then_some(Ask::Commit { push, commit, place })
-    }
-
-    fn next(&self, place: Place) -> Option<Ask> {
-        self.to_commit(self.commit.map_or(0, |commit| commit + 1), place)
-    }
-
-    fn previous(&self, place: Place) -> Option<Ask> {
-        self.to_commit(self.commit?.checked_sub(1)?, place)
-    }
-
-    fn enter(&mut self, height: usize) -> Option<Ask> {
-        let count = self.page.rows.len();
-        let Some(Row::Text { target: Some(target), .. }) = self.page.rows.get(self.pane.cursor) else {
-            self.pane.go(Move::Down, count, height);
-            return None;
-        };
-        match *target {
-            Target::Commit(commit) => self.to_commit(commit, Place::Start),
-            Target::Finding(finding) => {
-                let commit = self.held.findings.get(finding)?.place.commit?;
-                let commit = self.held.commits.iter().position(|listed| listed.id == commit)?;
-                self.to_commit(commit, Place::Finding(finding))
-            }
-        }
-    }
 }

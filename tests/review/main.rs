@@ -278,6 +278,35 @@ fn nothing_of_a_push_is_obeyed_by_the_terminal() {
 }
 
 #[test]
+fn no_keys_and_no_window_bring_it_down() {
+    let mut state = 7u64;
+    let mut next = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let known: [&[u8]; 12] = [b"\r", b"\x1b[A", b"\x1b[6~", b" ", b"]", b"[", b"}", b"{", b"/e\r", b"n", b"l", b"G"];
+    for _ in 0..20 {
+        let keys: Vec<Vec<u8>> = (0..100)
+            .map(|_| match next(3) {
+                0 => (0..next(9)).map(|_| u8::try_from(next(256)).expect("a byte")).filter(|b| *b != 3).collect(),
+                _ => known[usize::try_from(next(12)).expect("small")].to_vec(),
+            })
+            .collect();
+        let mut steps = Vec::new();
+        for keys in &keys {
+            steps.push(Step::Type(keys));
+            if next(5) == 0 {
+                let mut side = || u16::try_from(next(60)).expect("small");
+                steps.push(Step::Resize(side(), side()));
+            }
+        }
+        let mut desk = hostile();
+        desk.items.push(usual(2));
+        assert_harmless(&play(&mut desk, (80, 24), Colors::Ansi, steps).output);
+    }
+}
+
+#[test]
 fn hostile_content_is_shown_as_escapes() {
     let keep = vec![Step::Type(b"\r}"), Step::Look("hostile-80x24"), Step::Type(b"G"), Step::Look("hostile-end-80x24")];
     play(&mut hostile(), (80, 24), Colors::Ansi, keep);

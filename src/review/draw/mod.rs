@@ -6,9 +6,10 @@ mod queue;
 use super::canvas::{Pen, Role};
 use super::desk::MayDecide;
 use super::input::Input;
+use super::open::Open;
 use super::overview::age;
 use super::screen::Colors;
-use super::state::{Dialog, Message, Open, State};
+use super::state::{Dialog, Message, State};
 use ratatui_core::buffer::Buffer;
 
 pub(super) fn draw(state: &State, colors: Colors, picture: &mut Buffer) {

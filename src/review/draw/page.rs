@@ -7,9 +7,9 @@ use crate::review::canvas::{Pen, Role};
 use crate::review::commit_page::letter;
 use crate::review::highlight::{self, Inside};
 use crate::review::languages::language;
+use crate::review::open::Open;
 use crate::review::overview::effect_role;
 use crate::review::page::{Flag, Row};
-use crate::review::state::Open;
 use ratatui_core::buffer::Buffer;
 use std::ops::Range;
 
