@@ -226,8 +226,9 @@ fn what_is_left_out_is_said() {
     {
         assert!(text.contains(part), "{part}: {text}");
     }
-    let none = Bounds { commit_lines_max: 1, ..whole };
-    assert!(repo.text(None, one, &none).contains("# not compared, as the files before took all"));
+    for none in [Bounds { commit_lines_max: 1, ..whole }, Bounds { time_max: Duration::ZERO, ..whole }] {
+        assert!(repo.text(None, one, &none).contains("# not compared, as the files before took all"));
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::canvas::Role;
 use super::highlight::Inside;
-use crate::diff::{CommitDiff, FileDiff, Hunk, Line};
+use crate::diff::{Body, CommitDiff, FileDiff, Hunk, Line};
 use crate::model::Effect;
 use bstr::{BString, ByteSlice};
 
@@ -46,8 +46,8 @@ impl Page {
     #[must_use]
     pub fn hunk(&self, file: usize, hunk: usize) -> Option<&Hunk> {
         match &self.file(file)?.body {
-            crate::diff::Body::Hunks { hunks, .. } => hunks.get(hunk),
-            _ => None,
+            Body::Hunks { hunks, .. } => hunks.get(hunk),
+            Body::Same | Body::Binary { .. } | Body::Unread { .. } => None,
         }
     }
 
