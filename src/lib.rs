@@ -4,6 +4,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod diff;
 pub mod examine;
 pub mod forward;
 pub mod gate;
@@ -14,6 +15,7 @@ pub mod observe;
 pub mod policy;
 pub mod receive;
 pub mod record;
+pub mod review;
 pub mod secret;
 pub mod server;
 pub mod store;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Which folders each folder may name. A stage also gets the output types of earlier stages, one by one: `folder::Type`.
-const MAY_NAME: [(&str, &[&str]); 20] = [
+const MAY_NAME: [(&str, &[&str]); 22] = [
     ("model", &[]),
     ("secret", &[]),
     ("strict", &["model::is_invisible"]),
@@ -16,6 +16,8 @@ const MAY_NAME: [(&str, &[&str]); 20] = [
     ("receive", &["model", "wire", "git"]),
     ("inspect", &["model", "git"]),
     ("policy", &["model", "strict", "secret"]),
+    ("diff", &["model", "git"]),
+    ("review", &["model", "diff"]),
     ("examine", &["model", "git", "policy::Examiner", "policy::Blobs", "policy::Unreadable", "secret"]),
     ("trial", &["model", "git", "inspect", "examine", "policy", "strict"]),
     ("forward", &["model", "wire", "git", "config::Upstream", "policy::Approval"]),
@@ -32,29 +34,32 @@ const MAY_NAME: [(&str, &[&str]); 20] = [
             "gate::Gate",
             "gate::ProtocolVersion",
             "gate::Session",
+            "review::Event",
+            "review::Terminal",
+            "review::Colors",
             "verbs",
         ],
     ),
-    ("verbs", &["gate", "model", "policy", "record", "store"]),
+    ("verbs", &["diff", "gate", "model", "policy", "record", "review", "store"]),
     (
         "gate",
         &[
-            "config", "examine", "forward", "git", "inspect", "model", "observe", "policy", "receive", "record",
-            "secret", "store", "strict", "trial", "wire",
+            "config", "diff", "examine", "forward", "git", "inspect", "model", "observe", "policy", "receive",
+            "record", "secret", "store", "strict", "trial", "wire",
         ],
     ),
     (
         "cli",
         &[
-            "config", "examine", "forward", "gate", "git", "model", "observe", "policy", "receive", "record", "secret",
-            "server", "store", "strict", "trial", "verbs", "wire",
+            "config", "diff", "examine", "forward", "gate", "git", "model", "observe", "policy", "receive", "record",
+            "secret", "server", "store", "strict", "trial", "verbs", "wire",
         ],
     ),
     ("main", &["cli"]),
 ];
 
 /// Words that only these folders or files may have in their code. An empty list: nobody.
-const ONLY: [(&str, &[&str]); 22] = [
+const ONLY: [(&str, &[&str]); 23] = [
     // Only git/ starts a process; `try` plays the agent too, and makes its keys.
     ("Command::new", &["git/", "cli/try_.rs"]),
     ("CommandExt", &["git/"]),
@@ -69,11 +74,12 @@ const ONLY: [(&str, &[&str]); 22] = [
     ("rusqlite::", &["store/"]),
     // A push's manifests are written in it too.
     ("toml::", &["strict/", "secret/rule.rs", "policy/rules/manifest/"]),
-    ("gix::", &["git/", "examine/", "inspect/", "model/", "receive/", "wire/"]),
+    ("gix::", &["git/", "diff/", "examine/", "inspect/", "model/", "receive/", "wire/"]),
     ("gix_pack::", &["git/", "receive/"]),
     // The manifests' JSON keeps keys that stand twice, which no ready type of serde_json does.
     ("serde::", &["record/", "receive/message.rs", "secret/rule.rs", "policy/rules/manifest/"]),
     ("nix::", &["git/", "cli/doctor/"]),
+    ("ratatui_core::", &["review/"]),
     ("tokio::", &["server/", "observe/", "cli/"]),
     ("tracing::", &["cli/", "forward/", "gate/", "git/", "observe/", "server/", "verbs/"]),
     // Only the policy makes an approval.

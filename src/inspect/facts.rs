@@ -89,7 +89,7 @@ impl<'a> BlobFacts<'a> {
         let old = if has_old { self.buffer.as_slice() } else { b"" };
         let new = if has_new { self.other_buffer.as_slice() } else { b"" };
         let input = InternedInput::new(byte_lines(old), byte_lines(new));
-        let diff = Diff::compute(Algorithm::Histogram, &input);
+        let diff = Diff::compute(Algorithm::Myers, &input);
         Ok(u64::from(diff.count_additions()) + u64::from(diff.count_removals()))
     }
 }
