@@ -99,25 +99,43 @@ impl Gate {
 
     /// Approves a held push. `signed` proves it by itself.
     pub fn approve(&self, session: &Session, push: PushId, signed: Option<Signed>) -> Result<Released, DeskError> {
+        self.approve_by(session, push, signed, &self.policy())
+    }
+
+    /// The same for somebody who has looked at it under the policy of this digest: no other one will do.
+    pub fn approve_as_seen(&self, session: &Session, push: PushId, seen: &str) -> Result<Released, DeskError> {
+        let policy = self.policy();
+        if policy.digest() != seen {
+            return Err(DeskError::Statement(NotThis::Policy));
+        }
+        self.approve_by(session, push, None, &policy)
+    }
+
+    fn approve_by(
+        &self,
+        session: &Session,
+        push: PushId,
+        signed: Option<Signed>,
+        policy: &Policy,
+    ) -> Result<Released, DeskError> {
         let hold = self.held_push(session, push)?;
         if session.principal.kind != PrincipalKind::Human {
             return Err(DeskError::NotHuman);
         }
         let now = Timestamp::now();
         let hold = self.still_waiting(hold, now)?;
-        let policy = self.policy();
         if hold.principal == session.principal.name {
             return Err(DeskError::Own);
         }
         let mut until = later(now, self.config.limits.approval_time_max);
         let mut reason = String::new();
         if let Some(signed) = &signed {
-            let (not_after, why) = self.check_signed(session, &hold, &policy, signed, now)?;
+            let (not_after, why) = self.check_signed(session, &hold, policy, signed, now)?;
             (until, reason) = (until.min(not_after), visible(&why)?);
         }
         let step =
-            HoldEntry { until: Some(until), signed, ..self.step(&hold, HoldStep::Approve, &policy, session, reason) };
-        match self.release(&hold, Some(step), &policy)? {
+            HoldEntry { until: Some(until), signed, ..self.step(&hold, HoldStep::Approve, policy, session, reason) };
+        match self.release(&hold, Some(step), policy)? {
             Released::NotAsked(demands) => {
                 let sponsor = policy.principal(&hold.principal).and_then(|pusher| pusher.sponsor.clone());
                 if sponsor.is_some_and(|sponsor| sponsor == session.principal.name) {

@@ -171,7 +171,7 @@ impl Engine {
             Work::Verb(request) => match &self.terminal {
                 None => service.verb(session, request, Paper::PIPE, &mut input, output),
                 Some(terminal) if request.verb == Verb::Review => {
-                    service.review(session, terminal.size(), terminal.paper(), screen::events(input, terminal), output)
+                    service.review(session, terminal.screen(), &screen::events(input, terminal), output)
                 }
                 // Nobody types at other verbs but to end them.
                 Some(terminal) => {

@@ -2,7 +2,7 @@
 
 use super::bridge::Input;
 use super::terminal::Terminal;
-use crate::verbs::ScreenEvent;
+use crate::review::Event;
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, sync_channel};
 
@@ -13,13 +13,13 @@ const WAITING_MAX: usize = 256;
 
 /// Keys and new sizes in the order they come. The threads behind it end with the channel they read.
 #[must_use]
-pub fn events(mut input: Input, terminal: &Terminal) -> Receiver<ScreenEvent> {
+pub fn events(mut input: Input, terminal: &Terminal) -> Receiver<Event> {
     let (send, events) = sync_channel(WAITING_MAX);
     let resizes = terminal.resizes();
     let resized = send.clone();
     std::thread::spawn(move || {
         for (columns, rows) in resizes {
-            if resized.send(ScreenEvent::Resize(columns, rows)).is_err() {
+            if resized.send(Event::Resize(columns, rows)).is_err() {
                 return;
             }
         }
@@ -28,10 +28,10 @@ pub fn events(mut input: Input, terminal: &Terminal) -> Receiver<ScreenEvent> {
         let mut buffer = [0; 4096];
         loop {
             let event = match input.read(&mut buffer) {
-                Ok(count @ 1..) => ScreenEvent::Keys(buffer.get(..count).unwrap_or_default().to_vec()),
-                Ok(0) | Err(_) => ScreenEvent::End,
+                Ok(count @ 1..) => Event::Bytes(buffer.get(..count).unwrap_or_default().to_vec()),
+                Ok(0) | Err(_) => Event::HangUp,
             };
-            let is_end = event == ScreenEvent::End;
+            let is_end = event == Event::HangUp;
             if send.send(event).is_err() || is_end {
                 return;
             }

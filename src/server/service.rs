@@ -4,8 +4,9 @@ use crate::gate::{Gate, ProtocolVersion, Session};
 use crate::model::{Limits, PrincipalKind, PrincipalName, RepoName};
 use crate::observe::ConnectionOpen;
 use crate::policy::Principal;
+use crate::review;
 use crate::verbs::text::Paper;
-use crate::verbs::{self, Said, ScreenEvent};
+use crate::verbs::{self, Said};
 use russh::keys::PublicKey;
 use std::io::{Read, Write};
 use std::sync::mpsc::Receiver;
@@ -65,9 +66,8 @@ pub trait Service: Send + Sync + 'static {
     fn review(
         &self,
         _session: &Session,
-        _size: (u16, u16),
-        _paper: Paper,
-        _events: Receiver<ScreenEvent>,
+        _terminal: review::Terminal,
+        _events: &Receiver<review::Event>,
         _output: &mut (dyn Write + Send),
     ) -> Said {
         Said { stderr: "refgate: there is nothing to review here\n".to_owned(), status: 1 }
@@ -137,6 +137,16 @@ impl Service for Gate {
         output: &mut (dyn Write + Send),
     ) -> Said {
         verbs::run(&request.verb, verbs::Scene { gate: self, session, form: request.form, paper, input, output })
+    }
+
+    fn review(
+        &self,
+        session: &Session,
+        terminal: review::Terminal,
+        events: &Receiver<review::Event>,
+        output: &mut (dyn Write + Send),
+    ) -> Said {
+        verbs::review(self, session, terminal, events, output)
     }
 
     fn receive_pack(

@@ -1,5 +1,6 @@
 //! What a client's pty is to a verb: its size, and lines that end as terminals want them.
 
+use crate::review::{self, Colors};
 use crate::verbs::text::{Ink, Paper};
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -12,15 +13,15 @@ const SIDE_MAX: u32 = 1000;
 #[derive(Debug, Clone)]
 pub struct Terminal {
     size: (u16, u16),
-    has_colour: bool,
+    colors: Colors,
     resized: Arc<Mutex<Option<Sender<(u16, u16)>>>>,
 }
 
 impl Terminal {
     #[must_use]
     pub fn new(term: &str, columns: u32, rows: u32) -> Self {
-        let has_colour = !matches!(term, "" | "dumb");
-        Self { size: size(columns, rows), has_colour, resized: Arc::default() }
+        let colors = Colors::of_terminal(term.as_bytes());
+        Self { size: size(columns, rows), colors, resized: Arc::default() }
     }
 
     /// The client's window has another size now.
@@ -41,14 +42,15 @@ impl Terminal {
         receive
     }
 
+    /// For the reviewer.
     #[must_use]
-    pub fn size(&self) -> (u16, u16) {
-        self.size
+    pub fn screen(&self) -> review::Terminal {
+        review::Terminal { size: self.size, colors: self.colors }
     }
 
     #[must_use]
     pub fn paper(&self) -> Paper {
-        let ink = if self.has_colour { Ink::Colour } else { Ink::Plain };
+        let ink = if self.colors == Colors::None { Ink::Plain } else { Ink::Colour };
         Paper { columns: usize::from(self.size.0).max(40), ink }
     }
 }
@@ -96,7 +98,7 @@ mod tests {
     #[test]
     fn a_size_is_believed_within_reason() {
         for ((columns, rows), wanted) in [((80, 24), (80, 24)), ((0, 0), (80, 24)), ((u32::MAX, 1), (1000, 1))] {
-            assert_eq!(Terminal::new("xterm", columns, rows).size(), wanted);
+            assert_eq!(Terminal::new("xterm", columns, rows).size, wanted);
         }
         let mut terminal = Terminal::new("dumb", 80, 24);
         assert_eq!(terminal.paper().ink, Ink::Plain);

@@ -2,9 +2,10 @@
 
 use super::grammar::Proof;
 use super::json::{self, With};
-use super::text::{Tint, bytes, cell, cut, header, span, tinted};
+use super::text::{Ink, Tint, bytes, cell, cut, header, span, tinted};
 use super::{Form, Scene, VerbError, pushes};
-use crate::gate::{Released, Seen, has_moved};
+use crate::diff::{Bounds, Color, Marks, diff_commit, write_commit};
+use crate::gate::{DeskError, Looked, Released, Seen, has_moved};
 use crate::model::{Finding, PushId, RepoName};
 use crate::record::Signed;
 use jiff::Timestamp;
@@ -12,6 +13,8 @@ use serde_json::json;
 
 /// Pushes that `held` lists for a person; a program gets all.
 const LISTED_MAX: usize = 50;
+/// Commits that `show` prints.
+const SHOWN_MAX: usize = 200;
 /// Bytes of a statement with its signature.
 const SIGNED_BYTES_MAX: u64 = 256 * 1024;
 const SIGNATURE: &str = "-----BEGIN SSH SIGNATURE-----";
@@ -57,7 +60,29 @@ pub fn show(scene: &mut Scene<'_>, push: PushId) -> Result<(), VerbError> {
     let mut text = pushes::summary(scene, &seen);
     text.push('\n');
     text.push_str(&pushes::findings(scene, &seen));
-    scene.print(&text)
+    scene.print(&text)?;
+    match scene.gate.look(scene.session, push) {
+        Ok(looked) => show_commits(scene, &looked),
+        // What is decided has no objects here any more.
+        Err(DeskError::Is { .. } | DeskError::NotHeld(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn show_commits(scene: &mut Scene<'_>, looked: &Looked) -> Result<(), VerbError> {
+    let color = if scene.paper.ink == Ink::Colour { Color::Always } else { Color::Never };
+    // Commits come newest first, and are read oldest first.
+    for facts in looked.facts.commits.iter().rev().take(SHOWN_MAX) {
+        let marks = Marks::of(&looked.findings, &facts.id);
+        let diff = diff_commit(&looked.objects, facts, &marks, &Bounds::default());
+        let diff = diff.map_err(|error| DeskError::Internal(error.into()))?;
+        scene.print("\n")?;
+        write_commit(&mut scene.output, &diff, color)?;
+    }
+    match looked.facts.commits.len().saturating_sub(SHOWN_MAX) {
+        0 => Ok(()),
+        more => scene.print(&format!("\nand {more} more commits\n")),
+    }
 }
 
 pub fn statement(scene: &mut Scene<'_>, push: PushId) -> Result<(), VerbError> {

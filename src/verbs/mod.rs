@@ -8,27 +8,18 @@ mod held;
 mod help;
 mod json;
 mod pushes;
+mod review;
 mod stops;
 pub mod text;
 mod words;
 
 pub use grammar::{Follow, For, Form, GrammarError, Proof, Request, Since, VERBS, Verb, is_verb, parse};
 pub use help::{identity, overview};
+pub use review::review;
 
 use crate::gate::{DeskError, Gate, Session};
 use std::io::{self, Read, Write};
 use text::Paper;
-
-/// What happens at the terminal of a verb that fills the screen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ScreenEvent {
-    /// Bytes as they were typed.
-    Keys(Vec<u8>),
-    /// Columns and rows.
-    Resize(u16, u16),
-    /// The client has gone.
-    End,
-}
 
 /// How a verb ended: what goes to standard error, and the exit status.
 #[derive(Debug, Default, PartialEq, Eq)]
