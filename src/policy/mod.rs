@@ -3,6 +3,7 @@
 mod added;
 mod content;
 mod document;
+pub mod edit;
 mod examiner;
 mod examples;
 mod explain;
