@@ -7,6 +7,7 @@ use crate::model::{Limits, ObjectId, RefName, RefUpdate, RepoName, UpdateKind};
 use crate::policy::{PatternList, Policy, Subject, Who};
 use crate::receive::{Durability, Quarantine, Reply};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 /// One repository as a push meets it.
 pub struct Target {
@@ -17,6 +18,8 @@ pub struct Target {
     /// Where quarantines are made; on the file system of the objects they may become part of.
     pub incoming: PathBuf,
     pub base: Base,
+    /// Held while one approved push is judged again and sent.
+    pub releases: Mutex<()>,
 }
 
 /// What the objects of a push come on top of.

@@ -11,6 +11,7 @@ mod findings;
 mod fold;
 mod glob;
 mod grant;
+mod hearing;
 mod ident;
 mod judge;
 mod lint;
@@ -40,6 +41,7 @@ pub use content::{Blobs, Unreadable};
 pub use examiner::Examiner;
 pub use explain::{Explanation, Note, Question, Role, Teller};
 use grant::Grant;
+pub use hearing::{CODEOWNERS, Demand, Hearing, REVIEW};
 use jiff::Timestamp;
 pub use pattern::{Subject, Who};
 pub use pattern_list::PatternList;
@@ -59,6 +61,8 @@ pub struct Policy {
     grants: Vec<Grant>,
     rules: Vec<Rule>,
     repos: BTreeMap<RepoName, Repo>,
+    /// Groups and humans, as written; `None` if the policy does not say.
+    admins: Option<Vec<String>>,
 }
 
 /// Who may act, as the policy knows them.
@@ -81,6 +85,7 @@ pub struct Case<'a> {
     pub usage: &'a Usage,
     pub now: Timestamp,
     pub findings_max: usize,
+    pub hearing: Hearing<'a>,
 }
 
 /// What the policy says of a push.
@@ -92,6 +97,8 @@ pub struct Judgement {
     /// How many more there are than `findings` holds.
     pub more_findings: usize,
     pub decision: Decision,
+    /// What people must say before it goes on, if findings hold it: also of what they have said already.
+    pub demands: Vec<Demand>,
 }
 
 #[must_use]
