@@ -102,7 +102,12 @@ impl Policy {
 
     /// Who approves what a rule holds, as it is written and as people: the rule's own approvers, else the
     /// repository's, else every human who may push something there.
-    fn asked(&self, rule: Option<&Rule>, repo: &RepoName, now: Timestamp) -> (Vec<String>, BTreeSet<PrincipalName>) {
+    pub(in crate::policy) fn asked(
+        &self,
+        rule: Option<&Rule>,
+        repo: &RepoName,
+        now: Timestamp,
+    ) -> (Vec<String>, BTreeSet<PrincipalName>) {
         let own = rule.map(|rule| rule.approvers.as_slice()).unwrap_or_default();
         let of_repo = self.repos.get(repo).map(|repo| repo.approvers.as_slice()).unwrap_or_default();
         let named = if own.is_empty() { of_repo } else { own };

@@ -374,7 +374,7 @@ mod tests {
     use crate::model::UpdateKind::{Create, Delete, Rewind, Update};
     use crate::model::{Change, CommitFacts, Count, Direction, Effect, Finding, Group, PushFacts, Usage};
     use crate::policy::testing::*;
-    use crate::policy::{Case, Decision};
+    use crate::policy::{Case, Decision, Hearing};
 
     const GRANTS: &str = r#"
 agent.claude-1 = {}

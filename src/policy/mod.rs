@@ -1,6 +1,7 @@
 //! The admin's policy: facts in, findings out. No file, clock, network, async or log here.
 
 mod added;
+mod brief;
 mod content;
 mod document;
 pub mod edit;
@@ -37,6 +38,7 @@ use crate::model::{
     Finding, Needs, PrincipalKind, PrincipalName, PushFacts, RefName, RefUpdate, RepoName, UpdateKind, Usage,
 };
 use crate::strict::{Problem, Problems};
+pub use brief::{Brief, GrantBrief, LimitsBrief, RuleBrief};
 pub use content::{Blobs, Unreadable};
 pub use examiner::Examiner;
 pub use explain::{Explanation, Note, Question, Role, Teller};

@@ -62,6 +62,13 @@ impl<'t> Document<'t> {
         }
     }
 
+    /// A key of the root.
+    #[must_use]
+    pub fn root(&self, name: &str) -> Option<Entry<'_, 't>> {
+        let (key, value) = self.root.get_key_value(name)?;
+        Some(Entry { name: key.get_ref(), key: (key.span().start, key.span().end), value })
+    }
+
     /// The entry of a table of the root, `[group]` say.
     pub fn find(&self, section: &'static str, name: &str) -> Result<Option<Entry<'_, 't>>, EditError> {
         Ok(self.section(section)?.into_iter().find(|entry| entry.name == name))

@@ -129,8 +129,8 @@ pub enum EditError {
     NotMember(String, PrincipalName),
     #[error("`{1}` is the only one in the group `{0}`: add another first")]
     LastMember(String, PrincipalName),
-    #[error("`{name}` is the only one in `{key}` of [rule.{rule}]: name another first")]
-    LastInRule { name: String, rule: String, key: &'static str },
+    #[error("`{name}` is the only one in `{key}` of {table}: name another first")]
+    LastNamed { name: String, key: String, table: String },
     #[error("no grant names `{0}`{1}")]
     NoGrant(PrincipalName, String),
     #[error("the grant in line {0} is not for `{1}` alone: take it out of that, or edit the file")]

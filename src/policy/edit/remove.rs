@@ -8,8 +8,8 @@ use super::people::SECTIONS;
 use super::{Draft, EditError, Told};
 use crate::model::PrincipalName;
 
-/// Lists of a rule that name people, where an unknown name is an error.
-const RULE_LISTS: [&str; 2] = ["approvers", "principals"];
+/// Lists of a rule or repository that name people, where an unknown name is an error.
+const STRICT_LISTS: [&str; 2] = ["approvers", "principals"];
 
 impl Draft<'_, '_> {
     pub fn remove_principal(&mut self, name: &PrincipalName) -> Told {
@@ -39,8 +39,15 @@ impl Draft<'_, '_> {
                 }
             }
         }
-        for rule in self.document.section("rule")? {
-            self.remove_from_rule(&rule, &gone, &mut notes)?;
+        for section in ["rule", "repo"] {
+            for table in self.document.section(section)? {
+                let named = format!("[{section}.{}]", table.name);
+                let lists = entries(table.value).into_iter().filter(|entry| STRICT_LISTS.contains(&entry.name));
+                lists.map(|list| self.remove_strictly(&list, &named, &gone, &mut notes)).collect::<Result<(), _>>()?;
+            }
+        }
+        if let Some(admins) = self.document.root("admins") {
+            self.remove_strictly(&admins, "the policy", &gone, &mut notes)?;
         }
         let kind = self.known(name)?.as_str();
         Ok((format!("policy: remove {kind} {name}"), notes))
@@ -59,22 +66,19 @@ impl Draft<'_, '_> {
         Ok(())
     }
 
-    fn remove_from_rule(
+    /// The same where nobody left would mean more people than before, or all.
+    fn remove_strictly(
         &mut self,
-        rule: &Entry<'_, '_>,
+        list: &Entry<'_, '_>,
+        table: &str,
         gone: &[String],
         notes: &mut Vec<String>,
     ) -> Result<(), EditError> {
-        for key in RULE_LISTS {
-            let Some(list) = entries(rule.value).into_iter().find(|entry| entry.name == key) else { continue };
-            match self.remove_from(list.value, gone) {
-                Left::All => {}
-                Left::Some => notes.push(format!("`{}` is not in `{key}` of [rule.{}] any more", gone[0], rule.name)),
-                Left::Nobody => {
-                    let (name, rule) = (gone[0].clone(), rule.name.to_owned());
-                    return Err(EditError::LastInRule { name, rule, key });
-                }
-            }
+        let (name, key) = (gone.first().cloned().unwrap_or_default(), list.name.to_owned());
+        match self.remove_from(list.value, gone) {
+            Left::All => {}
+            Left::Some => notes.push(format!("`{name}` is not in `{key}` of {table} any more")),
+            Left::Nobody => return Err(EditError::LastNamed { name, key, table: table.to_owned() }),
         }
         Ok(())
     }

@@ -199,6 +199,15 @@ fn a_human_goes_with_its_sponsorship() {
     let edited = done(&Edit::RemovePrincipal(name("dana")), &text());
     assert_eq!(edited.notes, ["`claude-1` has no sponsor any more", "the grant of line 49 is not for `dana` any more"]);
     assert!(edited.text.contains("    # the first\n") && edited.text.contains("owners = [\"lee\"]"), "{}", edited.text);
+    let lists =
+        "admins = [\"dana\", \"lee\"]\nhuman.dana = {}\nhuman.lee = {}\nrepo.app.approvers = [\"lee\", \"dana\"]\n";
+    let edited = done(&Edit::RemovePrincipal(name("lee")), lists);
+    assert_eq!(edited.text, "admins = [\"dana\"]\nhuman.dana = {}\nrepo.app.approvers = [\"dana\"]\n");
+    let notes =
+        ["`lee` is not in `approvers` of [repo.app] any more", "`lee` is not in `admins` of the policy any more"];
+    assert_eq!(edited.notes, notes);
+    let why = refused(&Edit::RemovePrincipal(name("dana")), "admins = \"dana\"\nhuman.dana = {}\n");
+    assert_eq!(why, "`dana` is the only one in `admins` of the policy: name another first");
     let braces = "agent.a = { sponsor = \"dana\", keys = [\"KEY\"] }\nhuman.dana = {}\n".replace("KEY", LEE);
     let new = done(&Edit::RemovePrincipal(name("dana")), &braces).text;
     assert_eq!(new, format!("agent.a = {{ keys = [\"{LEE}\"] }}\n"));
