@@ -19,4 +19,5 @@ pub mod server;
 pub mod store;
 pub mod strict;
 pub mod trial;
+pub mod verbs;
 pub mod wire;

@@ -2,6 +2,7 @@
 //!
 //! [`push`] tells the whole story of a push. This folder knows all stages and holds none of their logic.
 
+mod amend;
 mod answer;
 mod asked;
 mod desk;
@@ -18,6 +19,7 @@ mod proposal;
 mod push;
 mod records;
 mod release;
+mod see;
 mod send;
 mod settle;
 mod stop;
@@ -28,12 +30,14 @@ mod undo;
 mod upkeep;
 mod watch;
 
+pub use amend::Amended;
 pub use desk::DeskError;
 pub use existing::Answer;
 pub use judge::{Occasion, Push};
 pub use keeper::{Keeper, KeeperError, Kept, read as read_policy, write as write_policy};
 pub use made::Made;
 pub use release::{Released, has_moved};
+pub use see::Seen;
 pub use stop::Ended;
 pub use target::{Base, Target};
 

@@ -100,6 +100,23 @@ impl Policy {
         demands
     }
 
+    /// The same for what was held before, by the findings that were recorded: rule and path.
+    #[must_use]
+    pub fn demands_of<'f>(
+        &self,
+        holding: impl Iterator<Item = (&'f str, Option<&'f BString>)>,
+        pusher: &Principal,
+        repo: &RepoName,
+        approvers: &[PrincipalName],
+        now: Timestamp,
+    ) -> Vec<Demand> {
+        let mut held = Held::new();
+        for (rule, path) in holding {
+            held.entry(rule.to_owned()).or_default().extend(path.cloned());
+        }
+        self.demands(&held, pusher, repo, approvers, now)
+    }
+
     /// Who approves what a rule holds, as it is written and as people: the rule's own approvers, else the
     /// repository's, else every human who may push something there.
     pub(in crate::policy) fn asked(

@@ -27,8 +27,7 @@ pub fn judge(policy: &Policy, case: &Case<'_>) -> Judgement {
 }
 
 fn decide(policy: &Policy, case: &Case<'_>, findings: Findings) -> Judgement {
-    let approvers = case.hearing.approvers;
-    let demands = policy.demands(findings.held(), case.principal, case.repo, approvers, case.now);
+    let demands = policy.demands(findings.held(), case.principal, case.repo, &case.hearing, case.now);
     // Only a push can be approved; what is only tried is told what would hold it.
     let is_approved =
         case.hearing.purpose != Purpose::Check && !demands.is_empty() && demands.iter().all(Demand::is_met);
@@ -374,7 +373,7 @@ mod tests {
     use crate::model::UpdateKind::{Create, Delete, Rewind, Update};
     use crate::model::{Change, CommitFacts, Count, Direction, Effect, Finding, Group, PushFacts, Usage};
     use crate::policy::testing::*;
-    use crate::policy::{Case, Decision, Hearing};
+    use crate::policy::{Case, Decision};
 
     const GRANTS: &str = r#"
 agent.claude-1 = {}
@@ -668,7 +667,7 @@ until = 2026-01-01T00:00:00Z
                 usage: &Usage::default(),
                 now: now(),
                 findings_max,
-                hearing: Hearing::default(),
+                hearing: crate::policy::Hearing::default(),
             };
             let judgement = policy.judge(&case);
             let shown = |f: Finding| f.place.path.map_or(f.message, |path| path.to_string());
@@ -695,7 +694,7 @@ until = 2026-01-01T00:00:00Z
             usage: &Usage::default(),
             now: now(),
             findings_max: 9,
-            hearing: Hearing::default(),
+            hearing: crate::policy::Hearing::default(),
         };
         let rules: Vec<String> = policy.judge(&case).findings.into_iter().map(|f| f.rule).collect();
         assert_eq!(rules, ["ref.no-grant", "r"]);

@@ -2,6 +2,7 @@
 
 mod added;
 mod brief;
+pub mod codeowners;
 mod content;
 mod document;
 pub mod edit;
@@ -12,6 +13,7 @@ mod findings;
 mod fold;
 mod glob;
 mod grant;
+mod handles;
 mod hearing;
 mod ident;
 mod judge;
@@ -180,6 +182,12 @@ impl Policy {
     #[must_use]
     pub fn emails(&self, name: &PrincipalName) -> &[String] {
         self.people.person(name.as_str()).map(|p| p.emails.as_slice()).unwrap_or_default()
+    }
+
+    /// Name and address for a commit in a principal's name.
+    #[must_use]
+    pub fn author(&self, name: &PrincipalName) -> Option<(String, String)> {
+        self.people.person(name.as_str()).map(people::Person::author)
     }
 
     /// What a repository that no grant covers is called if it is the one this policy was written for: the one name that

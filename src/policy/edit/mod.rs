@@ -140,6 +140,25 @@ pub enum EditError {
 }
 
 impl Edit {
+    /// The principal it is about, if it is about one.
+    #[must_use]
+    pub fn subject(&self) -> Option<PrincipalName> {
+        match self {
+            Self::AddPrincipal(new) => Some(new.name.clone()),
+            Self::RemovePrincipal(name)
+            | Self::AddKeys { name, .. }
+            | Self::RemoveKey { name, .. }
+            | Self::Join { name, .. }
+            | Self::Leave { name, .. }
+            | Self::RemoveGrants { name, .. }
+            | Self::ExpireGrants { name, .. } => Some(name.clone()),
+            Self::AddGrant(new) => match &new.to[..] {
+                [name] => PrincipalName::parse(name).ok(),
+                _ => None,
+            },
+        }
+    }
+
     /// Makes the change; `file` is how errors call the policy.
     pub fn apply(&self, file: &str, text: &str) -> Result<Edited, EditError> {
         let before = Policy::parse(file, text).map_err(EditError::Broken)?;
