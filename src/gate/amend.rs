@@ -112,3 +112,157 @@ impl Gate {
 fn update(name: &RefName, old: ObjectId, new: ObjectId) -> RefUpdate {
     RefUpdate { name: name.clone(), old: Some(old), new: Some(new) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::git::scratch::Scratch;
+    use crate::model::{PrincipalKind, PrincipalName, RepoName};
+    use crate::policy::edit::{EditError, NewKey, NewPrincipal};
+    use crate::record::Record;
+    use crate::store::Filter;
+    use tempfile::TempDir;
+
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEk9pVuMSQMOgiDEXCnjl/gyVFaGQTXCxFKLMNA3lkRG";
+    const NEW: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAICAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g";
+
+    const POLICY: &str = r#"# the top
+[agent.claude-1]
+principals = ["claude-1"]
+[human.dana]
+keys = ["KEY"]
+emails = ["dana@acme.dev"]
+[human.lee]
+# who may push
+[[grant]]
+to = ["dana"]
+repo = "policy"
+refs = "refs/heads/main"
+allow = ["update"]
+write = "**"
+[[grant]]
+to = "claude-1"
+repo = "policy"
+refs = "refs/heads/main"
+allow = ["update"]
+write = "**"
+"#;
+
+    fn policy() -> String {
+        POLICY.replace("KEY", KEY)
+    }
+
+    /// A gate with the policy in a file, or in the repository it gives too.
+    fn gate(dir: &TempDir, source: &str) -> (Gate, Scratch) {
+        let upstream = Scratch::create().expect("made");
+        let policy = policy();
+        let stream = format!(
+            "commit refs/heads/main\ncommitter a <a@b> 1 +0000\ndata 1\nx\nM 644 inline policy.toml\ndata {}\n{policy}\n",
+            policy.len()
+        );
+        upstream.import(stream.as_bytes()).expect("filled");
+        std::fs::write(dir.path().join("policy.toml"), policy).expect("written");
+        let text = format!(
+            "listen = \"127.0.0.1:0\"\ndata = \"data\"\npolicy = {source}\n[repo.policy]\nupstream = \"{}\"\n",
+            upstream.path().display()
+        );
+        let config = Config::parse("refgate.toml", &text, dir.path()).expect("settings");
+        (Gate::open(config).expect("a gate"), upstream)
+    }
+
+    fn name(name: &str) -> PrincipalName {
+        PrincipalName::parse(name).expect("a name")
+    }
+
+    fn session(gate: &Gate, who: &str) -> Session {
+        let principal = gate.policy().principal(&name(who)).expect("known").clone();
+        Session { principal, key_fingerprint: "SHA256:x".to_owned(), peer: None }
+    }
+
+    fn add(new: &str) -> Edit {
+        let (kind, keys) = (PrincipalKind::Agent, NewKey::parse_all(NEW.as_bytes()).expect("a key"));
+        let sponsor = Some(name("dana"));
+        Edit::AddPrincipal(NewPrincipal { kind, name: name(new), keys, sponsor, emails: Vec::new() })
+    }
+
+    fn records(gate: &Gate) -> Vec<Record> {
+        gate.store.list(&Filter::default()).expect("records").into_iter().map(|stored| stored.record).collect()
+    }
+
+    #[test]
+    fn a_file_is_changed_recorded_and_in_force() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (gate, _) = gate(&dir, "\"policy.toml\"");
+        let file = dir.path().join("policy.toml");
+        let dana = session(&gate, "dana");
+        let amended = gate.amend(&dana, &add("claude-2")).expect("done");
+        assert_eq!(amended.summary, "policy: add agent claude-2, sponsor dana");
+        assert!(amended.push.is_none());
+        let text = std::fs::read_to_string(&file).expect("there");
+        assert!(text.starts_with("# the top\n") && text.contains("[agent.claude-2]\n"), "{text}");
+        let policy = gate.policy();
+        assert!(policy.principal(&name("claude-2")).is_some());
+        let records = records(&gate);
+        let by = |record: &Record| match record {
+            Record::Control(entry) => Some((entry.action, entry.subject.clone(), entry.by.principal.clone())),
+            _ => None,
+        };
+        let found: Vec<_> = records.iter().filter_map(by).collect();
+        assert_eq!(found, [(Control::Policy, Some(name("claude-2")), name("dana"))]);
+        let changed = |record: &&Record| matches!(record, Record::Event(event) if event.event == "policy-changed");
+        assert_eq!(records.iter().filter(changed).count(), 1);
+
+        let again = gate.amend(&dana, &add("claude-2")).expect_err("it is there");
+        assert!(matches!(again, DeskError::Edit(EditError::Exists { .. })), "{again}");
+        let broken = format!("{text}nonsense");
+        std::fs::write(&file, &broken).expect("written");
+        let refused = gate.amend(&dana, &add("claude-3")).expect_err("it is broken");
+        assert!(matches!(refused, DeskError::Edit(EditError::Broken(_))), "{refused}");
+        assert_eq!(std::fs::read_to_string(&file).expect("there"), broken);
+        assert_eq!(self::records(&gate).len(), records.len(), "what was not done is not recorded");
+    }
+
+    #[test]
+    fn a_repository_gets_a_commit_by_a_push_like_any_other() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (gate, upstream) = gate(&dir, "{ repo = \"policy\" }");
+        let tip = || upstream.repository().and_then(|r| r.refs()).expect("refs")[0].id;
+        let first = tip();
+        let amended = gate.amend(&session(&gate, "dana"), &add("claude-2")).expect("done");
+        let made = amended.push.expect("a push");
+        assert!(made.is_ok(), "{}", made.text);
+        assert_ne!(tip(), first);
+        assert!(gate.policy().principal(&name("claude-2")).is_some());
+        let target = &gate.targets[&RepoName::parse("policy").expect("a name")];
+        let mut commit = Vec::new();
+        Objects::new(None, target.objects()).find(&tip(), &mut commit).expect("read");
+        let commit = String::from_utf8(commit).expect("text");
+        for line in [format!("parent {first}\n"), "author dana <dana@acme.dev> ".into(), "committer refgate <".into()] {
+            assert!(commit.contains(&line), "{commit}");
+        }
+        assert!(commit.ends_with("\n\npolicy: add agent claude-2, sponsor dana\n"), "{commit}");
+
+        // Nobody gets more by the verb than by a push.
+        let second = tip();
+        let gone = Edit::RemoveGrants { name: name("dana"), repo: None };
+        for (who, edit, rule) in [
+            ("lee", add("claude-3"), "ref.no-grant"),
+            ("claude-1", add("claude-3"), "policy.not-human"),
+            ("dana", gone, "policy.lock-out"),
+        ] {
+            let edit = match edit {
+                Edit::AddPrincipal(new) => {
+                    let key = NEW.replace("AAAAIAIC", "AAAAIAMC");
+                    Edit::AddPrincipal(NewPrincipal { keys: NewKey::parse_all(key.as_bytes()).expect("a key"), ..new })
+                }
+                edit => edit,
+            };
+            let made = gate.amend(&session(&gate, who), &edit).expect("judged").push.expect("a push");
+            assert!(!made.is_ok() && made.text.contains(rule), "{who}: {}", made.text);
+        }
+        assert_eq!(tip(), second);
+        let decisions = records(&gate).into_iter().filter(|record| matches!(record, Record::Decision(_))).count();
+        assert_eq!(decisions, 4);
+    }
+}
