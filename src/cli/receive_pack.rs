@@ -3,7 +3,7 @@
 use super::{ReceivePackArgs, complain};
 use crate::config::{LogFormat, Upstream};
 use crate::examine::SecretCache;
-use crate::gate::{Base, Occasion, ProtocolVersion, Push, Session, Target, fingerprint_key};
+use crate::gate::{Base, Occasion, OwnersCache, ProtocolVersion, Push, Session, Target, fingerprint_key};
 use crate::git::{ObjectStore, local};
 use crate::model::{Limits, PrincipalName, PushId, RepoName};
 use crate::observe::Metrics;
@@ -83,6 +83,7 @@ impl Opened {
                 objects_dir: repository.objects_dir,
             },
             releases: std::sync::Mutex::default(),
+            owners: OwnersCache::default(),
         };
         let session = Session { principal, key_fingerprint: String::new(), peer: None };
         let store = Store::open(&data)?;

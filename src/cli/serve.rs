@@ -61,6 +61,7 @@ async fn serve(gate: Arc<Gate>, host_key: russh::keys::PrivateKey) -> Result<(),
     tasks.spawn(stop_on_signal(shutdown.clone())?);
     tasks.spawn(follow_policy(Arc::clone(&gate), shutdown.clone())?);
     tasks.spawn(settle_the_rest(Arc::clone(&gate), shutdown.clone()));
+    tasks.spawn(tend(Arc::clone(&gate), shutdown.clone()));
     if let Some(address) = gate.config.metrics_listen {
         let listener =
             TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))?;
@@ -100,6 +101,22 @@ async fn settle_the_rest(gate: Arc<Gate>, shutdown: CancellationToken) {
             () = shutdown.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
         }
+    }
+}
+
+/// Lets held pushes expire, and tries approved ones again that did not get to the upstream: ever less often.
+async fn tend(gate: Arc<Gate>, shutdown: CancellationToken) {
+    const PAUSE: Duration = Duration::from_secs(1);
+    const PAUSE_MAX: Duration = Duration::from_secs(60);
+    let mut pause = PAUSE;
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        let again = Arc::clone(&gate);
+        let left = tokio::task::spawn_blocking(move || again.tend()).await;
+        pause = if matches!(left, Ok(0)) { PAUSE } else { PAUSE_MAX.min(pause * 2) };
     }
 }
 

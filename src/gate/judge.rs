@@ -81,7 +81,8 @@ impl Push<'_> {
     ) -> Result<Judged, Fault> {
         let objects = Objects::new(new, self.target.objects());
         let mut findings = received.findings();
-        let trial = self.trial();
+        let owners = self.target.owners(self.policy, refs, self.limits)?;
+        let trial = self.trial(Hearing { owners: owners.as_owners(), ..self.hearing });
         self.against_upstream(updates, refs, &mut findings);
         self.check_tips(updates, &Objects::new(new, readable), &mut findings)?;
         let mut facts = PushFacts::default();
@@ -116,14 +117,14 @@ impl Push<'_> {
         Ok(Judged { facts, judgement, turn, proposed })
     }
 
-    fn trial(&self) -> Trial<'_> {
+    fn trial<'t>(&'t self, hearing: Hearing<'t>) -> Trial<'t> {
         Trial {
             policy: self.policy,
             principal: &self.session.principal,
             repo: &self.target.name,
             limits: self.limits,
             secrets: self.secrets,
-            hearing: self.hearing,
+            hearing,
         }
     }
 

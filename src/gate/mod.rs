@@ -15,6 +15,7 @@ mod judge;
 mod keeper;
 mod made;
 mod notes;
+mod owners;
 mod proposal;
 mod push;
 mod records;
@@ -36,6 +37,7 @@ pub use existing::Answer;
 pub use judge::{Occasion, Push};
 pub use keeper::{Keeper, KeeperError, Kept, read as read_policy, write as write_policy};
 pub use made::Made;
+pub use owners::OwnersCache;
 pub use release::{Released, has_moved};
 pub use see::Seen;
 pub use stop::Ended;
@@ -310,6 +312,7 @@ fn open_target(config: &Config, name: &RepoName, repo: &Repo) -> Result<Target, 
         incoming,
         base: Base::Mirror(mirror),
         releases: Mutex::default(),
+        owners: OwnersCache::default(),
     })
 }
 

@@ -96,7 +96,7 @@ impl Gate {
             lock: Some(&under_way.file),
             holds: Some(&self.packs),
             gate: &self.address,
-            hearing: Hearing { purpose: entry.purpose, approvers: &approvers },
+            hearing: Hearing { purpose: entry.purpose, approvers: &approvers, ..Hearing::default() },
             occasion: Occasion::Release,
         };
         let snapshot = push.snapshot()?;

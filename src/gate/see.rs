@@ -3,7 +3,7 @@
 use crate::gate::desk::DeskError;
 use crate::gate::{Gate, Session};
 use crate::model::{Effect, PrincipalKind, Purpose, PushId, RepoName};
-use crate::policy::{Demand, Principal};
+use crate::policy::{Demand, Hearing, Principal};
 use crate::record::{AbortEntry, DecisionEntry, OutcomeEntry, Record, RefResult, Verdict};
 use crate::store::{Approved, Filter, Hold, holds};
 use jiff::Timestamp;
@@ -97,7 +97,10 @@ impl Gate {
                 let holding = holding.map(|finding| (finding.rule.as_str(), finding.path.as_ref()));
                 let unknown = Principal { name: entry.principal.clone(), kind: entry.principal_kind, sponsor: None };
                 let pusher = policy.principal(&entry.principal).unwrap_or(&unknown);
-                demands = policy.demands_of(holding, pusher, &entry.repo, &by, now);
+                let owners =
+                    self.targets.get(&entry.repo).map(|target| target.owners_known(&policy)).unwrap_or_default();
+                let hearing = Hearing { purpose: entry.purpose, approvers: &by, owners: owners.as_owners() };
+                demands = policy.demands_of(holding, pusher, &entry.repo, &hearing, now);
             }
         }
         Ok(Seen { push, entry, outcome, hold, approvals, demands, sponsor })

@@ -1,6 +1,7 @@
 //! Where a push is aimed: the upstream, and the objects refgate has of it.
 
 use crate::config::Upstream;
+use crate::gate::owners::OwnersCache;
 use crate::git::mirror::{Mirror, MirrorError};
 use crate::git::{ObjectStore, local, upload_pack, upstream};
 use crate::model::{Limits, ObjectId, RefName, RefUpdate, RepoName, UpdateKind};
@@ -20,6 +21,7 @@ pub struct Target {
     pub base: Base,
     /// Held while one approved push is judged again and sent.
     pub releases: Mutex<()>,
+    pub owners: OwnersCache,
 }
 
 /// What the objects of a push come on top of.

@@ -45,7 +45,7 @@ pub use content::{Blobs, Unreadable};
 pub use examiner::Examiner;
 pub use explain::{Explanation, Note, Question, Role, Teller};
 use grant::Grant;
-pub use hearing::{CODEOWNERS, Demand, Hearing, REVIEW};
+pub use hearing::{CODEOWNERS, Demand, Hearing, Owners, REVIEW};
 use jiff::Timestamp;
 pub use pattern::{Subject, Who};
 pub use pattern_list::PatternList;

@@ -1,6 +1,7 @@
 //! `[repo.NAME]` of the policy: how a repository's pushes are judged beside grants and rules.
 
 use crate::model::RepoName;
+use crate::policy::codeowners::Syntax;
 use crate::policy::pattern_list::one_or_more;
 use crate::policy::people::People;
 use crate::policy::presets::{self, PRESETS, Preset};
@@ -17,6 +18,8 @@ pub struct Repo {
     pub presets: Vec<(&'static Preset, Span)>,
     /// Who approves what is held and says nothing of it itself: groups and humans, as written.
     pub approvers: Vec<String>,
+    /// Whose rules its CODEOWNERS file follows.
+    pub codeowners: Syntax,
     pub keys: Vec<Key>,
     pub span: Span,
 }
@@ -75,7 +78,8 @@ pub enum ReservedNames {
 }
 
 /// What counts where nothing is said.
-pub const DEFAULTS: [(&str, &str); 4] = [
+pub const DEFAULTS: [(&str, &str); 5] = [
+    ("codeowners", "\"github\""),
     ("mode", "\"enforce\""),
     ("symlink_targets", "\"checked\""),
     ("tags_without_tagger", "\"refuse\""),
@@ -111,6 +115,7 @@ fn read_one(table: &mut Table<'_, '_>, people: &People, problems: &mut Vec<Probl
         .get("reserved_names")
         .and_then(|v| v.one_of(&[("refuse", ReservedNames::Refuse), ("allow", ReservedNames::Allow)], problems));
     let approvers = table.get("approvers").map(|v| read_approvers(v, people, problems)).unwrap_or_default();
+    let codeowners = table.get("codeowners").and_then(|v| v.one_of(&Syntax::WORDS, problems)).unwrap_or_default();
     table.finish(problems);
     let settings = RepoSettings {
         mode: mode.unwrap_or_default(),
@@ -118,7 +123,14 @@ fn read_one(table: &mut Table<'_, '_>, people: &People, problems: &mut Vec<Probl
         tags_without_tagger: tags_without_tagger.unwrap_or_default(),
         reserved_names: reserved_names.unwrap_or_default(),
     };
-    Repo { settings, presets, approvers, keys: Origin::Policy.keys(table, &DEFAULTS), span: table.span.clone() }
+    Repo {
+        settings,
+        presets,
+        approvers,
+        codeowners,
+        keys: Origin::Policy.keys(table, &DEFAULTS),
+        span: table.span.clone(),
+    }
 }
 
 fn read_presets(value: Value<'_, '_>, problems: &mut Vec<Problem>) -> Vec<(&'static Preset, Span)> {

@@ -8,6 +8,7 @@ mod cves;
 mod drop_in;
 mod fetch;
 mod fixes;
+mod holds;
 mod limits;
 mod messages;
 mod operate;

@@ -103,7 +103,7 @@ impl Policy {
         let mode = self.settings(repo).mode;
         let theirs = self.rules.iter().filter(|rule| rule.is_in(repo) && rule.is_whose(index));
         let mut rules: Vec<RuleBrief> = theirs
-            .map(|rule| RuleBrief { approvers: self.approvers(rule, repo, now), ..RuleBrief::new(rule, mode, name) })
+            .map(|rule| RuleBrief { approvers: self.approvers(rule, repo), ..RuleBrief::new(rule, mode, name) })
             .collect();
         rules.sort_by_key(|rule| std::cmp::Reverse(rule.effect()));
         let limits = LimitsBrief {
@@ -115,8 +115,15 @@ impl Policy {
         Some(Brief { principal: name.clone(), repo: repo.clone(), grants, rules, limits })
     }
 
-    fn approvers(&self, rule: &Rule, repo: &RepoName, now: Timestamp) -> Vec<String> {
-        if rule.then == Effect::Hold { self.asked(Some(rule), repo, now).0 } else { Vec::new() }
+    /// As the policy names them: groups, humans, `CODEOWNERS`.
+    fn approvers(&self, rule: &Rule, repo: &RepoName) -> Vec<String> {
+        let of_repo = self.repos.get(repo).map(|repo| repo.approvers.clone()).unwrap_or_default();
+        match (rule.then, rule.approvers.is_empty(), of_repo.is_empty()) {
+            (Effect::Warn | Effect::Refuse, ..) => Vec::new(),
+            (Effect::Hold, false, _) => rule.approvers.clone(),
+            (Effect::Hold, true, false) => of_repo,
+            (Effect::Hold, true, true) => vec!["the humans who push here".to_owned()],
+        }
     }
 }
 

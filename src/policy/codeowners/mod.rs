@@ -41,8 +41,9 @@ const PATTERN_BYTES_MAX: usize = 4096;
 const FLAWS_MAX: usize = 100;
 
 /// Whose rules a file follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Syntax {
+    #[default]
     GitHub,
     GitLab,
     Gitea,
