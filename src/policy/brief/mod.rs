@@ -167,7 +167,7 @@ impl RuleBrief {
             settings,
             approvers: Vec::new(),
             approvals: rule.approvals,
-            message: rule.message().map(str::to_owned),
+            message: rule.voice(mode).message.map(str::to_owned),
         }
     }
 }

@@ -42,8 +42,8 @@ impl Draft<'_, '_> {
         for section in ["rule", "repo"] {
             for table in self.document.section(section)? {
                 let named = format!("[{section}.{}]", table.name);
-                let lists = entries(table.value).into_iter().filter(|entry| STRICT_LISTS.contains(&entry.name));
-                lists.map(|list| self.remove_strictly(&list, &named, &gone, &mut notes)).collect::<Result<(), _>>()?;
+                let mut lists = entries(table.value).into_iter().filter(|entry| STRICT_LISTS.contains(&entry.name));
+                lists.try_for_each(|list| self.remove_strictly(&list, &named, &gone, &mut notes))?;
             }
         }
         if let Some(admins) = self.document.root("admins") {

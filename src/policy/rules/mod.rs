@@ -274,12 +274,6 @@ impl Rule {
         Voice { id: &self.id, effect: self.then, mode, message: self.message.as_deref(), fix: self.fix.as_deref() }
     }
 
-    /// The admin's own words instead of ours.
-    #[must_use]
-    pub fn message(&self) -> Option<&str> {
-        self.message.as_deref()
-    }
-
     /// Whether this rule speaks, as loud or louder, wherever the other one does.
     #[must_use]
     pub fn shadows(&self, other: &Self) -> bool {
