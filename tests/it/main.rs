@@ -1,5 +1,6 @@
 //! Tests of the whole program: stock `git` and `ssh` against a running gate with a real upstream.
 
+mod approvals;
 mod attack;
 mod cases;
 mod check;
