@@ -1,4 +1,5 @@
-//! Changes of the policy by people, without an editor: to the file, or as a commit to the policy's own repository.
+//! Changes of the policy by people, without an editor: to the file, or as a commit to the policy's own repository. And
+//! what the policy gives the caller.
 //!
 //! There is one policy, and this writes it. Whether the caller may is asked before.
 
@@ -8,7 +9,8 @@ use crate::gate::fault::Fault;
 use crate::gate::{Gate, Made, Session, Target, keeper};
 use crate::git::one_file::OneFile;
 use crate::git::{Objects, tree};
-use crate::model::{ObjectId, RefName, RefUpdate};
+use crate::model::{ObjectId, RefName, RefUpdate, RepoName};
+use crate::policy::Brief;
 use crate::policy::edit::{Edit, Edited};
 use crate::receive::{self, Quarantine};
 use crate::record::{Control, ControlEntry};
@@ -33,6 +35,9 @@ pub struct Amended {
 impl Gate {
     /// Makes a change in the caller's name. One to a repository is a push of the caller's, with all that is asked of one.
     pub fn amend(&self, session: &Session, edit: &Edit) -> Result<Amended, DeskError> {
+        if *edit == Edit::RemovePrincipal(session.principal.name.clone()) {
+            return Err(DeskError::Oneself);
+        }
         match &self.config.policy {
             PolicySource::File(path) => self.amend_file(session, path, edit),
             PolicySource::Pushed(pushed) => self.amend_pushed(session, pushed, edit),
@@ -43,7 +48,9 @@ impl Gate {
         let internal = |error: keeper::KeeperError| DeskError::Internal(error.into());
         let _turn = self.keeper.turn();
         let old = keeper::read_text(path).map_err(internal)?;
-        let Edited { text, policy, summary, notes } = edit.apply("policy.toml", &old)?;
+        let edited = edit.apply("policy.toml", &old)?;
+        let notes = self.notes_on(&edited);
+        let Edited { text, policy, summary, .. } = edited;
         // In the record first: what could not be recorded is not done.
         let entry = ControlEntry {
             time: Timestamp::now(),
@@ -84,11 +91,26 @@ impl Gate {
                 time_s: Timestamp::now().as_second(),
             };
             let new = self.take_in_commit(target, &one, quarantine)?;
-            said = (edited.summary, edited.notes);
+            said = (edited.summary.clone(), self.notes_on(&edited));
             Ok(vec![update(&pushed.ref_name, tip, new)])
         })?;
         let (summary, notes) = said;
         Ok(Amended { summary, notes, push: Some(made) })
+    }
+
+    /// What comes with a change, and what of the new policy is hardly meant so.
+    fn notes_on(&self, edited: &Edited) -> Vec<String> {
+        let now = Timestamp::now();
+        let known: Vec<String> = self.policy().lint(now).into_iter().map(|problem| problem.message).collect();
+        let new = edited.policy.lint(now).into_iter().map(|problem| problem.message);
+        let new = new.filter(|message| !known.contains(message)).map(|message| format!("warning: {message}"));
+        edited.notes.iter().cloned().chain(new).collect()
+    }
+
+    /// What the caller may do in a repository.
+    pub fn brief(&self, session: &Session, repo: &RepoName) -> Result<Brief, DeskError> {
+        let brief = self.policy().brief(&session.principal, repo, &self.config.limits, Timestamp::now());
+        brief.filter(|_| self.targets.contains_key(repo)).ok_or(DeskError::NoRepo)
     }
 
     /// Puts a commit into the quarantine by the way that every pack goes.
@@ -118,8 +140,8 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::git::scratch::Scratch;
-    use crate::model::{PrincipalKind, PrincipalName, RepoName};
-    use crate::policy::edit::{EditError, NewKey, NewPrincipal};
+    use crate::model::{PrincipalKind, PrincipalName};
+    use crate::policy::edit::{EditError, NewGrant, NewKey, NewPrincipal, operations};
     use crate::record::Record;
     use crate::store::Filter;
     use tempfile::TempDir;
@@ -213,6 +235,8 @@ write = "**"
         let changed = |record: &&Record| matches!(record, Record::Event(event) if event.event == "policy-changed");
         assert_eq!(records.iter().filter(changed).count(), 1);
 
+        let oneself = gate.amend(&dana, &Edit::RemovePrincipal(name("dana"))).expect_err("dana itself");
+        assert!(matches!(oneself, DeskError::Oneself), "{oneself}");
         let again = gate.amend(&dana, &add("claude-2")).expect_err("it is there");
         assert!(matches!(again, DeskError::Edit(EditError::Exists { .. })), "{again}");
         let broken = format!("{text}nonsense");
@@ -221,6 +245,30 @@ write = "**"
         assert!(matches!(refused, DeskError::Edit(EditError::Broken(_))), "{refused}");
         assert_eq!(std::fs::read_to_string(&file).expect("there"), broken);
         assert_eq!(self::records(&gate).len(), records.len(), "what was not done is not recorded");
+    }
+
+    #[test]
+    fn what_is_hardly_meant_is_told() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (gate, _) = gate(&dir, "\"policy.toml\"");
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let grant = Edit::AddGrant(NewGrant {
+            to: words(&["claude-1"]),
+            repo: words(&["policy"]),
+            refs: words(&["refs/heads/x"]),
+            allow: operations(&words(&["create", "update"])).expect("words"),
+            ..NewGrant::default()
+        });
+        let amended = gate.amend(&session(&gate, "dana"), &grant).expect("done");
+        assert_eq!(amended.notes, ["warning: this grant lets push but write no path"]);
+        let repo = RepoName::parse("policy").expect("a name");
+        let brief = gate.brief(&session(&gate, "claude-1"), &repo).expect("grants");
+        assert_eq!(brief.grants.len(), 2);
+        let other = RepoName::parse("other").expect("a name");
+        for (who, repo) in [("lee", &repo), ("claude-1", &other)] {
+            let unseen = gate.brief(&session(&gate, who), repo).expect_err("nothing");
+            assert!(matches!(unseen, DeskError::NoRepo), "{unseen}");
+        }
     }
 
     #[test]

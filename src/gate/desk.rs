@@ -56,6 +56,8 @@ pub enum DeskError {
     Undo(&'static str),
     #[error(transparent)]
     Edit(#[from] EditError),
+    #[error("this is you: somebody else has to take you out of the policy")]
+    Oneself,
     #[error("{0} changed while it was edited: try again")]
     Raced(&'static str),
     #[error("the policy's branch or file is not there: push a policy first")]

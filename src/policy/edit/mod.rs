@@ -14,6 +14,7 @@ mod tests;
 
 use crate::model::{PrincipalKind, PrincipalName, RepoName, UpdateKind, is_invisible};
 use crate::policy::Policy;
+use crate::policy::grant::OPERATIONS;
 use crate::strict::{self, Problems};
 use document::Document;
 use jiff::Timestamp;
@@ -135,6 +136,8 @@ pub enum EditError {
     NoGrant(PrincipalName, String),
     #[error("the grant in line {0} is not for `{1}` alone: take it out of that, or edit the file")]
     Shared(usize, PrincipalName),
+    #[error("allow create, update, rewind or delete")]
+    Operation,
     #[error("a pattern or name has an invisible or control character")]
     Invisible,
 }
@@ -211,6 +214,12 @@ impl Draft<'_, '_> {
         let principal = self.before.principal(name);
         principal.map(|principal| principal.kind).ok_or_else(|| EditError::Nobody(name.to_string()))
     }
+}
+
+/// Kinds of ref updates by their words.
+pub fn operations(words: &[String]) -> Result<Vec<UpdateKind>, EditError> {
+    let find = |word: &String| OPERATIONS.iter().find(|(known, _)| known == word).map(|(_, kind)| *kind);
+    words.iter().map(|word| find(word).ok_or(EditError::Operation)).collect()
 }
 
 /// A list of strings in TOML.

@@ -302,6 +302,13 @@ fn grants_come_and_go() {
 }
 
 #[test]
+fn operations_are_words() {
+    let words = |words: &[&str]| operations(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+    assert_eq!(words(&["delete", "create"]), Ok(vec![UpdateKind::Delete, UpdateKind::Create]));
+    assert_eq!(words(&["create", "Update"]), Err(EditError::Operation));
+}
+
+#[test]
 fn a_grant_is_its_header_and_all_below_it() {
     let alone = text().replace("to = [\"claude-*\"]", "to = [\"claude-1\"]");
     let new = done(&Edit::RemoveGrants { name: name("claude-1"), repo: None }, &alone).text;
