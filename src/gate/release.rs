@@ -81,7 +81,7 @@ impl Gate {
             return self.refuse_release(case, approval, vec![unknown_pusher()]);
         };
         let session = Session { principal, key_fingerprint: entry.key.clone(), peer: entry.peer };
-        let under_way = UnderWay::begin(&target.locks(), hold.push).map_err(Fault::Held)?;
+        let under_way = UnderWay::begin_release(&target.locks(), hold.push).map_err(Fault::Held)?;
         let push = Push {
             id: hold.push,
             target,

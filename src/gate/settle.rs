@@ -73,6 +73,9 @@ impl Gate {
         match written {
             Ok(_) => {
                 under_way::forget(&target.locks(), entry.push);
+                if entry.is_release && was_sent {
+                    self.packs.remove(entry.push);
+                }
                 tracing::info!(push.id = %entry.push, "settled a push that was under way at the last stop");
                 let event = EventEntry { push: Some(push), ..EventEntry::new("settled-at-restart", Timestamp::now()) };
                 self.note(event);

@@ -10,6 +10,7 @@ mod drop_in;
 mod fetch;
 mod fixes;
 mod holds;
+mod holds_more;
 mod limits;
 mod messages;
 mod operate;
