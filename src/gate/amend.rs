@@ -1,7 +1,7 @@
 //! Changes of the policy by people, without an editor: to the file, or as a commit to the policy's own repository. And
 //! what the policy gives the caller.
 //!
-//! There is one policy, and this writes it. Whether the caller may is asked before.
+//! There is one policy, and this writes it: a file for its admins, a repository for whoever may push there.
 
 use crate::config::{PolicySource, PushedPolicy};
 use crate::gate::desk::{DeskError, actor};
@@ -9,7 +9,7 @@ use crate::gate::fault::Fault;
 use crate::gate::{Gate, Made, Session, Target, keeper};
 use crate::git::one_file::OneFile;
 use crate::git::{Objects, tree};
-use crate::model::{ObjectId, RefName, RefUpdate, RepoName};
+use crate::model::{ObjectId, PrincipalKind, RefName, RefUpdate, RepoName};
 use crate::policy::Brief;
 use crate::policy::edit::{Edit, Edited};
 use crate::receive::{self, Quarantine};
@@ -46,6 +46,11 @@ impl Gate {
 
     fn amend_file(&self, session: &Session, path: &Path, edit: &Edit) -> Result<Amended, DeskError> {
         let internal = |error: keeper::KeeperError| DeskError::Internal(error.into());
+        match session.principal.kind {
+            PrincipalKind::Human if self.policy().is_admin(&session.principal) => {}
+            PrincipalKind::Human => return Err(DeskError::NotAdmin),
+            PrincipalKind::Agent | PrincipalKind::Ci => return Err(DeskError::NotHuman),
+        }
         let _turn = self.keeper.turn();
         let old = keeper::read_text(path).map_err(internal)?;
         let edited = edit.apply("policy.toml", &old)?;
@@ -140,7 +145,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::git::scratch::Scratch;
-    use crate::model::{PrincipalKind, PrincipalName};
+    use crate::model::PrincipalName;
     use crate::policy::edit::{EditError, NewGrant, NewKey, NewPrincipal, operations};
     use crate::record::Record;
     use crate::store::Filter;
@@ -150,6 +155,7 @@ mod tests {
     const NEW: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAICAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g";
 
     const POLICY: &str = r#"# the top
+admins = ["dana"]
 [agent.claude-1]
 principals = ["claude-1"]
 [human.dana]
@@ -235,6 +241,10 @@ write = "**"
         let changed = |record: &&Record| matches!(record, Record::Event(event) if event.event == "policy-changed");
         assert_eq!(records.iter().filter(changed).count(), 1);
 
+        for (who, why) in [("lee", "the policy's admins may"), ("claude-1", "only humans")] {
+            let refused = gate.amend(&session(&gate, who), &add("claude-3")).expect_err("no admin");
+            assert!(refused.to_string().contains(why), "{refused}");
+        }
         let oneself = gate.amend(&dana, &Edit::RemovePrincipal(name("dana"))).expect_err("dana itself");
         assert!(matches!(oneself, DeskError::Oneself), "{oneself}");
         let again = gate.amend(&dana, &add("claude-2")).expect_err("it is there");

@@ -5,7 +5,7 @@ use crate::policy::people::read_key;
 
 /// Keys in one go.
 const KEYS_MAX: usize = 8;
-const KEYS_BYTES_MAX: usize = 32 * 1024;
+pub const KEYS_BYTES_MAX: usize = 32 * 1024;
 const REMARK_LENGTH_MAX: usize = 64;
 
 /// What is not taken for keys.

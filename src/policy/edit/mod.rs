@@ -18,7 +18,7 @@ use crate::policy::grant::OPERATIONS;
 use crate::strict::{self, Problems};
 use document::Document;
 use jiff::Timestamp;
-pub use keys::{KeyError, NewKey};
+pub use keys::{KEYS_BYTES_MAX, KeyError, NewKey};
 use splice::Splices;
 use std::collections::BTreeSet;
 
@@ -136,6 +136,8 @@ pub enum EditError {
     NoGrant(PrincipalName, String),
     #[error("the grant in line {0} is not for `{1}` alone: take it out of that, or edit the file")]
     Shared(usize, PrincipalName),
+    #[error(transparent)]
+    Key(#[from] KeyError),
     #[error("allow create, update, rewind or delete")]
     Operation,
     #[error("a pattern or name has an invisible or control character")]

@@ -333,15 +333,13 @@ fn keys_are_read_strictly() {
         assert_eq!(NewKey::parse_all(text.as_bytes()).map(|keys| keys.len()), expected, "{text}");
     }
     assert_eq!(NewKey::parse_all(b"\xff"), Err(KeyError::NotAKey(1)));
-    assert_eq!(NewKey::parse_all(&vec![b'#'; KEYS_BYTES]), Err(KeyError::Missing));
-    assert_eq!(NewKey::parse_all(&vec![b'#'; KEYS_BYTES + 1]), Err(KeyError::TooMany));
+    assert_eq!(NewKey::parse_all(&vec![b'#'; KEYS_BYTES_MAX]), Err(KeyError::Missing));
+    assert_eq!(NewKey::parse_all(&vec![b'#'; KEYS_BYTES_MAX + 1]), Err(KeyError::TooMany));
     for (remark, shown) in [("a@b.c", "a@b.c"), ("", "x"), ("two words", "x"), ("\u{202e}", "x"), ("a\"b", "x")] {
         let line = keys(&format!("{NEW} {remark}"))[0].line(&name("x"));
         assert_eq!(line, Some(format!("{NEW} {shown}")), "{remark}");
     }
 }
-
-const KEYS_BYTES: usize = 32 * 1024;
 
 /// The policies of this repository, and the one above.
 fn policies() -> Vec<(String, String)> {
