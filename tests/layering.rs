@@ -72,8 +72,8 @@ const ONLY: [(&str, &[&str]); 23] = [
     ("process::exit", &["main.rs"]),
     ("russh::", &["server/", "cli/"]),
     ("rusqlite::", &["store/"]),
-    // A push's manifests are written in it too.
-    ("toml::", &["strict/", "secret/rule.rs", "policy/rules/manifest/"]),
+    // A push's manifests are written in it too; an edit of the policy needs the place of every value.
+    ("toml::", &["strict/", "secret/rule.rs", "policy/rules/manifest/", "policy/edit/"]),
     ("gix::", &["git/", "diff/", "examine/", "inspect/", "model/", "receive/", "wire/"]),
     ("gix_pack::", &["git/", "receive/"]),
     // The manifests' JSON keeps keys that stand twice, which no ready type of serde_json does.

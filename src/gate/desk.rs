@@ -9,6 +9,7 @@ use crate::gate::{Gate, Session};
 use crate::git::{Objects, tree};
 use crate::model::{HoldState, PrincipalKind, PrincipalName, PushId};
 use crate::policy::Policy;
+use crate::policy::edit::EditError;
 use crate::record::{Actor, ApprovalOf, ApprovedRef, DecisionEntry, HoldEntry, HoldStep, NotThis, Signed, UpdateEntry};
 use crate::store::{Hold, StoreError, holds};
 use jiff::Timestamp;
@@ -53,6 +54,14 @@ pub enum DeskError {
     Upstream,
     #[error("it cannot be undone: {0}")]
     Undo(&'static str),
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    #[error("this is you: somebody else has to take you out of the policy")]
+    Oneself,
+    #[error("{0} changed while it was edited: try again")]
+    Raced(&'static str),
+    #[error("the policy's branch or file is not there: push a policy first")]
+    NoPolicy,
     #[error("internal error; tell the operator")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

@@ -13,7 +13,7 @@ use crate::policy::Policy;
 use crate::strict::Problems;
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -82,7 +82,7 @@ pub fn read(path: &Path) -> Result<Policy, KeeperError> {
     Policy::parse(&path.display().to_string(), &text).map_err(KeeperError::Invalid)
 }
 
-fn read_text(path: &Path) -> Result<String, KeeperError> {
+pub fn read_text(path: &Path) -> Result<String, KeeperError> {
     fs::read_to_string(path).map_err(|error| KeeperError::Read { path: path.to_owned(), error })
 }
 
@@ -236,4 +236,51 @@ pub fn write(path: &Path, text: &str) -> Result<(), KeeperError> {
         fs::File::open(dir)?.sync_all()
     };
     put().map_err(failed)
+}
+
+/// Puts another text in the place of one, in a file that is somebody else's: owner, group and mode stay, and so does a
+/// link to it. `false`: it was no longer the one.
+pub fn rewrite(path: &Path, old: &str, new: &str) -> Result<bool, KeeperError> {
+    let failed = |error| KeeperError::Write { path: path.to_owned(), error };
+    let put = || {
+        let path = fs::canonicalize(path)?;
+        let dir = path.parent().unwrap_or(Path::new("/"));
+        let known = fs::metadata(&path)?;
+        let mut file = tempfile::Builder::new().prefix(".policy-").tempfile_in(dir)?;
+        file.write_all(new.as_bytes())?;
+        let made = file.as_file().metadata()?;
+        if (made.uid(), made.gid()) != (known.uid(), known.gid()) {
+            std::os::unix::fs::fchown(file.as_file(), Some(known.uid()), Some(known.gid()))?;
+        }
+        file.as_file().set_permissions(known.permissions())?;
+        file.as_file().sync_all()?;
+        if fs::read_to_string(&path)? != old {
+            return Ok(false);
+        }
+        file.persist(&path).map_err(|error| error.error)?;
+        fs::File::open(dir)?.sync_all()?;
+        Ok(true)
+    };
+    put().map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_file_is_rewritten_in_its_place_or_not_at_all() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (file, link) = (dir.path().join("real.toml"), dir.path().join("policy.toml"));
+        fs::write(&file, "old").expect("written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("set");
+        std::os::unix::fs::symlink("real.toml", &link).expect("linked");
+        assert!(rewrite(&link, "old", "new").expect("written"));
+        assert!(!rewrite(&link, "old", "newer").expect("read"), "somebody else was faster");
+        assert_eq!(fs::read_to_string(&file).expect("there"), "new");
+        assert_eq!(fs::metadata(&file).expect("there").permissions().mode() & 0o777, 0o640);
+        assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
+        assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 2, "nothing is left behind");
+    }
 }

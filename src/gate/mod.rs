@@ -2,6 +2,7 @@
 //!
 //! [`push`] tells the whole story of a push. This folder knows all stages and holds none of their logic.
 
+mod amend;
 mod answer;
 mod asked;
 mod desk;
@@ -31,6 +32,7 @@ mod undo;
 mod upkeep;
 mod watch;
 
+pub use amend::Amended;
 pub use desk::DeskError;
 pub use existing::Answer;
 pub use judge::{Occasion, Push};

@@ -8,6 +8,7 @@ mod delta_cache;
 pub mod local;
 pub mod mirror;
 pub mod objects;
+pub mod one_file;
 pub mod scratch;
 pub mod ssh;
 pub mod tree;

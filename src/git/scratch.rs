@@ -2,6 +2,8 @@
 
 use crate::git::command::{CommandError, GitCommand};
 use crate::git::local::{LocalError, Repository};
+use crate::model::ObjectId;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -9,6 +11,7 @@ use std::time::Duration;
 
 const TIME_MAX: Duration = Duration::from_secs(120);
 const OUTPUT_BYTES_MAX: u64 = 1 << 20;
+const PACK_BYTES_MAX: u64 = 256 << 20;
 
 /// 256 MiB in memory, the gate's own bound by default.
 const OBJECT_BYTES_MAX: &str = "268435456";
@@ -36,6 +39,25 @@ impl Scratch {
         command.args(["-q", "--bare", "--initial-branch=main", "--template="]).arg(scratch.path());
         command.run(b"", TIME_MAX, OUTPUT_BYTES_MAX)?;
         Ok(scratch)
+    }
+
+    /// One that has the objects of another directory too.
+    pub fn over(objects_dir: &Path) -> Result<Self, CommandError> {
+        let scratch = Self::create()?;
+        let mut alternates = objects_dir.as_os_str().as_encoded_bytes().to_vec();
+        alternates.push(b'\n');
+        let file = scratch.path().join("objects/info/alternates");
+        let written =
+            file.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&file, alternates));
+        written.map_err(CommandError::Spawn)?;
+        Ok(scratch)
+    }
+
+    /// A pack of what one commit reaches and another does not.
+    pub fn pack(&self, new: &ObjectId, without: &ObjectId) -> Result<Vec<u8>, CommandError> {
+        let mut command = self.git("pack-objects")?;
+        command.args(["--quiet", "--revs", "--stdout", "--delta-base-offset"]);
+        command.run(format!("{new}\n^{without}\n").as_bytes(), TIME_MAX, PACK_BYTES_MAX)
     }
 
     #[must_use]
@@ -79,6 +101,23 @@ impl Scratch {
         command.arg(bundle).arg("+refs/*:refs/*");
         command.run(b"", TIME_MAX, OUTPUT_BYTES_MAX).map(|_| true)
     }
+}
+
+/// A path in the form git-fast-import calls quoted; it takes any bytes.
+#[must_use]
+pub fn quoted(path: &[u8]) -> String {
+    let mut text = String::from("\"");
+    for byte in path {
+        match byte {
+            b'"' | b'\\' => text.extend(['\\', char::from(*byte)]),
+            b' '..=b'~' => text.push(char::from(*byte)),
+            _ => {
+                let _ = write!(text, "\\{byte:03o}");
+            }
+        }
+    }
+    text.push('"');
+    text
 }
 
 /// The lines at the start that ask for features a stream may ask for, and what comes after them.

@@ -50,7 +50,7 @@ pub enum Window {
 
 const WINDOWS: [(&str, Window); 3] = [("minute", Window::Minute), ("hour", Window::Hour), ("day", Window::Day)];
 
-const OPERATIONS: [(&str, UpdateKind); 4] = [
+pub const OPERATIONS: [(&str, UpdateKind); 4] = [
     ("create", UpdateKind::Create),
     ("update", UpdateKind::Update),
     ("rewind", UpdateKind::Rewind),

@@ -1,9 +1,11 @@
 //! The admin's policy: facts in, findings out. No file, clock, network, async or log here.
 
 mod added;
+mod brief;
 pub mod codeowners;
 mod content;
 mod document;
+pub mod edit;
 mod examiner;
 mod examples;
 mod explain;
@@ -38,6 +40,7 @@ use crate::model::{
     Finding, Needs, PrincipalKind, PrincipalName, PushFacts, RefName, RefUpdate, RepoName, UpdateKind, Usage,
 };
 use crate::strict::{Problem, Problems};
+pub use brief::{Brief, GrantBrief, LimitsBrief, RuleBrief};
 pub use content::{Blobs, Unreadable};
 pub use examiner::Examiner;
 pub use explain::{Explanation, Note, Question, Role, Teller};
@@ -179,6 +182,12 @@ impl Policy {
     #[must_use]
     pub fn emails(&self, name: &PrincipalName) -> &[String] {
         self.people.person(name.as_str()).map(|p| p.emails.as_slice()).unwrap_or_default()
+    }
+
+    /// Name and address for a commit in a principal's name.
+    #[must_use]
+    pub fn author(&self, name: &PrincipalName) -> Option<(String, String)> {
+        self.people.person(name.as_str()).map(people::Person::author)
     }
 
     /// What a repository that no grant covers is called if it is the one this policy was written for: the one name that

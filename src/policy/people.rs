@@ -35,6 +35,14 @@ pub struct Person {
 }
 
 impl Person {
+    /// Name and address for a commit in this principal's name.
+    #[must_use]
+    pub fn author(&self) -> (String, String) {
+        let name = self.principal.name.to_string();
+        let email = self.emails.first().cloned().unwrap_or_else(|| format!("{name}@refgate"));
+        (self.names.first().cloned().unwrap_or(name), email)
+    }
+
     /// Whether it is one of this principal's addresses. ASCII case aside byte for byte: a look-alike is another one.
     #[must_use]
     pub fn has_email(&self, email: &[u8]) -> bool {

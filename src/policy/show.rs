@@ -99,7 +99,8 @@ impl Rule {
 }
 
 /// A key of TOML that has only characters of names.
-fn quoted(name: &str) -> String {
+#[must_use]
+pub fn quoted(name: &str) -> String {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if name.chars().all(is_bare) { name.to_owned() } else { format!("\"{name}\"") }
 }

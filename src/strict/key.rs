@@ -71,7 +71,9 @@ fn show(value: &Spanned<DeValue<'_>>) -> String {
     }
 }
 
-fn quoted(text: &str) -> String {
+/// A string of TOML, and of JSON.
+#[must_use]
+pub fn quoted(text: &str) -> String {
     let mut shown = String::from("\"");
     for c in text.chars() {
         match c {

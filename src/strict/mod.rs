@@ -9,7 +9,7 @@ mod key;
 use crate::model::is_invisible;
 pub(crate) use crate::strict::amount::parse_bytes;
 use crate::strict::amount::parse_duration;
-pub use crate::strict::key::{Key, Layer};
+pub use crate::strict::key::{Key, Layer, quoted};
 use std::fmt;
 use std::ops::Range;
 use toml::Spanned;

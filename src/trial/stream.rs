@@ -1,5 +1,6 @@
 //! The files of a test case as git-fast-import(1) streams.
 
+use crate::git::scratch::quoted;
 use crate::model::{ObjectId, RefName};
 use crate::trial::case_file::CaseFile;
 use crate::trial::cases::CaseError;
@@ -77,22 +78,6 @@ fn commit(head: &Head<'_>, parent: Option<ObjectId>, files: &Files, delete: &[St
     }
     stream.push(b'\n');
     stream
-}
-
-/// A path in the form git-fast-import calls quoted; it takes any bytes.
-fn quoted(path: &[u8]) -> String {
-    let mut text = String::from("\"");
-    for byte in path {
-        match byte {
-            b'"' | b'\\' => text.extend(['\\', char::from(*byte)]),
-            b' '..=b'~' => text.push(char::from(*byte)),
-            _ => {
-                let _ = write!(text, "\\{byte:03o}");
-            }
-        }
-    }
-    text.push('"');
-    text
 }
 
 fn files(dir: &Path, inline: &BTreeMap<String, String>) -> Result<Files, CaseError> {

@@ -7,6 +7,7 @@ mod grammar;
 mod held;
 mod help;
 mod json;
+mod people;
 mod pushes;
 mod review;
 mod stops;
@@ -114,12 +115,12 @@ fn answer(verb: &Verb, scene: &mut Scene<'_>) -> Result<(), VerbError> {
         Verb::UndoList(repo) => stops::undo_list(scene, repo),
         Verb::UndoRestore(push) => stops::undo_restore(scene, *push),
         Verb::Review => Err(VerbError::Client("review needs a terminal: ssh -t … review")),
-        Verb::Rules(_)
-        | Verb::AgentsMd(_)
-        | Verb::Events(..)
-        | Verb::AgentAdd(..)
-        | Verb::AgentRemove(_)
-        | Verb::KeyAdd(_)
-        | Verb::GrantAdd(_) => Err(VerbError::Client("this verb is not there yet")),
+        Verb::Rules(repo) => people::rules(scene, repo),
+        Verb::AgentsMd(repo) => people::agents_md(scene, repo),
+        Verb::AgentAdd(name, sponsor) => people::add_agent(scene, name, sponsor.as_ref()),
+        Verb::AgentRemove(name) => people::remove_agent(scene, name),
+        Verb::KeyAdd(name) => people::add_key(scene, name),
+        Verb::GrantAdd(new) => people::add_grant(scene, new),
+        Verb::Events(..) => Err(VerbError::Client("this verb is not there yet")),
     }
 }

@@ -14,6 +14,7 @@ mod holds_more;
 mod limits;
 mod messages;
 mod operate;
+mod people;
 mod policy_push;
 mod push;
 mod raw;
