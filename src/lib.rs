@@ -4,6 +4,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod events;
 pub mod examine;
 pub mod forward;
 pub mod gate;

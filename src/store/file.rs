@@ -17,7 +17,8 @@ const APPLICATION_ID: i64 = 0x7267_6174;
 const BUSY_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// One step of the schema each; the number of steps done is the file's `user_version`.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE record (
         seq INTEGER PRIMARY KEY,
         kind TEXT NOT NULL,
@@ -47,7 +48,9 @@ const MIGRATIONS: [&str; 1] = ["
         seq INTEGER NOT NULL REFERENCES record (seq),
         session TEXT NOT NULL
     ) STRICT;
-"];
+",
+    super::feed::SCHEMA,
+];
 
 /// The store's own directory, which nobody else may enter, whatever the data directory's mode is.
 pub fn directory(data: &Path) -> PathBuf {
