@@ -20,4 +20,5 @@ pub mod server;
 pub mod store;
 pub mod strict;
 pub mod trial;
+pub mod webhook;
 pub mod wire;

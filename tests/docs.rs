@@ -1,7 +1,7 @@
 //! `docs/` says what the code does: rules, ids, limits and their defaults.
 
 use refgate::config::Config;
-use refgate::model::Limits;
+use refgate::model::{EventKind, Limits};
 use refgate::policy::presets::PRESETS;
 use refgate::policy::rules::KINDS;
 use std::collections::BTreeSet;
@@ -108,9 +108,16 @@ fn every_limit_is_told_with_its_default() {
 }
 
 #[test]
+fn every_event_is_told() {
+    let page = read("docs/SETTINGS.md");
+    let told: BTreeSet<&str> = quoted(&page).filter(|name| EventKind::parse(name).is_some()).collect();
+    assert_eq!(told, EventKind::ALL.iter().map(|kind| kind.as_str()).collect());
+}
+
+#[test]
 fn every_key_of_the_settings_and_of_the_policy_is_told() {
     for (page, folders) in [
-        ("docs/SETTINGS.md", &["src/config/document.rs"][..]),
+        ("docs/SETTINGS.md", &["src/config/document.rs", "src/config/webhook.rs"][..]),
         ("docs/POLICY.md", &["src/policy/people.rs", "src/policy/grant.rs", "src/policy/settings.rs"][..]),
         ("docs/POLICY.md", &["src/policy/rules/mod.rs"][..]),
     ] {

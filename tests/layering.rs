@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Which folders each folder may name. A stage also gets the output types of earlier stages, one by one: `folder::Type`.
-const MAY_NAME: [(&str, &[&str]); 19] = [
+const MAY_NAME: [(&str, &[&str]); 21] = [
     ("model", &[]),
     ("secret", &[]),
     ("strict", &["model::is_invisible"]),
@@ -21,6 +21,8 @@ const MAY_NAME: [(&str, &[&str]); 19] = [
     ("forward", &["model", "wire", "git", "config::Upstream", "policy::Approval"]),
     ("record", &["model", "policy::Decision"]),
     ("store", &["model", "record"]),
+    ("events", &["model", "policy::Policy", "policy::Principal", "record", "store"]),
+    ("webhook", &["model", "config", "events", "git::credential", "record", "store"]),
     ("observe", &["config::LogFormat", "record::Verdict", "record::RefResult"]),
     (
         "server",
@@ -37,22 +39,22 @@ const MAY_NAME: [(&str, &[&str]); 19] = [
     (
         "gate",
         &[
-            "config", "examine", "forward", "git", "inspect", "model", "observe", "policy", "receive", "record",
-            "secret", "store", "strict", "trial", "wire",
+            "config", "events", "examine", "forward", "git", "inspect", "model", "observe", "policy", "receive",
+            "record", "secret", "store", "strict", "trial", "wire",
         ],
     ),
     (
         "cli",
         &[
             "config", "examine", "forward", "gate", "git", "model", "observe", "policy", "receive", "record", "secret",
-            "server", "store", "strict", "trial", "wire",
+            "server", "store", "strict", "trial", "webhook", "wire",
         ],
     ),
     ("main", &["cli"]),
 ];
 
 /// Words that only these folders or files may have in their code. An empty list: nobody.
-const ONLY: [(&str, &[&str]); 22] = [
+const ONLY: [(&str, &[&str]); 23] = [
     // Only git/ starts a process; `try` plays the agent too, and makes its keys.
     ("Command::new", &["git/", "cli/try_.rs"]),
     ("CommandExt", &["git/"]),
@@ -64,16 +66,18 @@ const ONLY: [(&str, &[&str]); 22] = [
     ("clap::", &["cli/"]),
     ("process::exit", &["main.rs"]),
     ("russh::", &["server/", "cli/"]),
+    // Only webhooks call out over HTTP; git does it for upstreams.
+    ("ureq::", &["webhook/"]),
     ("rusqlite::", &["store/"]),
     // A push's manifests are written in it too.
     ("toml::", &["strict/", "secret/rule.rs", "policy/rules/manifest/"]),
     ("gix::", &["git/", "examine/", "inspect/", "model/", "receive/", "wire/"]),
     ("gix_pack::", &["git/", "receive/"]),
     // The manifests' JSON keeps keys that stand twice, which no ready type of serde_json does.
-    ("serde::", &["record/", "receive/message.rs", "secret/rule.rs", "policy/rules/manifest/"]),
+    ("serde::", &["record/", "events/event.rs", "receive/message.rs", "secret/rule.rs", "policy/rules/manifest/"]),
     ("nix::", &["git/", "cli/doctor/"]),
     ("tokio::", &["server/", "observe/", "cli/"]),
-    ("tracing::", &["cli/", "forward/", "gate/", "git/", "observe/", "server/"]),
+    ("tracing::", &["cli/", "forward/", "gate/", "git/", "observe/", "server/", "webhook/"]),
     // Only the policy makes an approval.
     ("Approval {", &["policy/"]),
     ("Approval(", &["policy/"]),
