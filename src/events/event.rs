@@ -1,6 +1,6 @@
 //! One event and its JSON form. Pure: a record in, an event out. Who may see it is the business of `reader`.
 //!
-//! A stable format, version 1: keys are added, never renamed or given another meaning. `v`, `cursor`, `time` and `event`
+//! A stable format, version 1, told to its readers in docs/EVENTS.md: keys are added, never renamed or given another meaning. `v`, `cursor`, `time` and `event`
 //! are always there, every other key where there is something to say:
 //!
 //! | key | what it is |
@@ -8,7 +8,7 @@
 //! | `v` | 1 |
 //! | `cursor` | place in the record; `events --since` goes on after it. They rise, with gaps |
 //! | `time` | RFC 3339, UTC |
-//! | `event` | a name of [`EventKind`] |
+//! | `event` | one of those below |
 //! | `push` | the push's id |
 //! | `repo` | its repository; without it the event is about all of them, or about the gate |
 //! | `principal` | whose push it is, or who was revoked or reinstated |
