@@ -103,20 +103,33 @@ pub struct EventRule {
 }
 
 impl Event {
-    /// Tells a record; `None` if it is no news to anybody. An outcome has each ref's old value from `updates`, what was
-    /// decided on the push.
+    /// Tells a record; `None` if it is no news to anybody.
     #[must_use]
-    pub fn of(cursor: u64, record: &Record, updates: &[UpdateEntry]) -> Option<Self> {
+    pub fn of(cursor: u64, record: &Record) -> Option<Self> {
         let event = Self::bare(cursor, record, Self::kind_of(record)?);
         Some(match record {
             Record::Decision(entry) => event.decided(entry),
             Record::Hold(entry) => event.held(entry),
             Record::Release(entry) => event.released(entry),
-            Record::Outcome(entry) => event.settled(entry, updates),
+            Record::Outcome(entry) => event.settled(entry),
             Record::Abort(entry) => event.aborted(entry),
             Record::Control(entry) => event.controlled(entry),
             Record::Event(entry) => event.noted(entry),
         })
+    }
+
+    /// Says of the refs of an outcome what was decided on them: an outcome itself tells only how each ended. Refs that the
+    /// event does not have are not added.
+    #[must_use]
+    pub fn with_decided(mut self, updates: &[UpdateEntry]) -> Self {
+        for told in &mut self.refs {
+            if let Some(update) = updates.iter().find(|update| update.name == told.name) {
+                told.old = update.old;
+                told.new = update.new;
+                told.kind = update.kind.map(UpdateKind::as_str);
+            }
+        }
+        self
     }
 
     /// The kind alone, for who wants only some of them.
@@ -221,20 +234,16 @@ impl Event {
         Self { refs: refs(&entry.updates), rules: rules(&entry.findings), approved_by, ..self }
     }
 
-    fn settled(self, entry: &OutcomeEntry, updates: &[UpdateEntry]) -> Self {
-        let refs = entry.refs.iter().map(|outcome| {
-            let known = updates.iter().find(|update| update.name == outcome.name);
-            let held = match outcome.holds {
+    fn settled(self, entry: &OutcomeEntry) -> Self {
+        let refs = entry.refs.iter().map(|outcome| EventRef {
+            name: outcome.name.clone(),
+            old: None,
+            new: match outcome.holds {
                 Holds::Object(id) => Some(id),
                 Holds::Unknown | Holds::Nothing => None,
-            };
-            EventRef {
-                name: outcome.name.clone(),
-                old: known.and_then(|update| update.old),
-                new: known.map_or(held, |update| update.new),
-                kind: known.and_then(|update| update.kind).map(UpdateKind::as_str),
-                result: Some(outcome.result.as_str()),
-            }
+            },
+            kind: None,
+            result: Some(outcome.result.as_str()),
         });
         Self { refs: refs.collect(), ..self }
     }

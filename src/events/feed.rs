@@ -3,7 +3,7 @@
 //! A reader that is slow holds up itself only: there is one batch of records in memory, and the next one is read when
 //! the writer has taken the lines of this one. Between events nothing is written.
 
-use crate::events::{Event, event};
+use crate::events::{Event, complete};
 use crate::store::{Store, StoreError};
 use std::io::{self, Write};
 use std::time::Duration;
@@ -95,8 +95,9 @@ pub fn follow(
             if !go_on() {
                 break;
             }
-            if let Some(event) = event(store, stored)?.and_then(shows) {
-                output.write_all((event.to_line() + "\n").as_bytes())?;
+            // Looked up last, and so only for what is shown.
+            if let Some(event) = Event::of(stored.seq, &stored.record).and_then(shows) {
+                output.write_all((complete(store, event)?.to_line() + "\n").as_bytes())?;
             }
         }
         output.flush()?;

@@ -13,4 +13,4 @@ mod tests;
 pub use event::{Event, EventRef, EventRule, VERSION};
 pub use feed::{FeedError, Follow, InvalidSince, Since, follow};
 pub use reader::Reader;
-pub use source::event;
+pub use source::complete;

@@ -88,7 +88,7 @@ read = ["refs/heads/**", "!refs/heads/agent/claude-2/**"]
     /// claude-1 pushes a ref that the grant lets read, claude-2 one that it does not.
     fn event(principal: &str, repo: Option<&str>, refs: &[&str]) -> Event {
         let entry = EventEntry::new("start", "2026-05-01T12:00:00Z".parse().expect("a time"));
-        let mut event = Event::of(7, &Record::Event(entry), &[]).expect("an event");
+        let mut event = Event::of(7, &Record::Event(entry)).expect("an event");
         let name = |text: &&str| RefName::parse(text.as_bytes()).expect("a ref");
         event.repo = repo.map(|repo| RepoName::parse(repo).expect("a name"));
         if !principal.is_empty() {

@@ -1,14 +1,16 @@
-//! From stored records to events: looks up what an outcome does not say by itself.
+//! Looks up what an outcome does not say by itself.
 
 use crate::events::Event;
+use crate::model::EventKind;
 use crate::record::{Record, UpdateEntry};
-use crate::store::{Store, StoreError, Stored};
+use crate::store::{Store, StoreError};
 
-/// The event of a record; an outcome gets what was decided on its push beside it.
-pub fn event(store: &Store, stored: &Stored) -> Result<Option<Event>, StoreError> {
-    let Record::Outcome(outcome) = &stored.record else { return Ok(Event::of(stored.seq, &stored.record, &[])) };
+/// Adds to an outcome's refs what was decided on them; any other event is complete.
+pub fn complete(store: &Store, event: Event) -> Result<Event, StoreError> {
+    let is_outcome = matches!(event.kind, EventKind::PushForwarded | EventKind::PushNotTaken | EventKind::PushUnknown);
+    let Some(push) = event.push.filter(|_| is_outcome) else { return Ok(event) };
     let mut updates: Vec<UpdateEntry> = Vec::new();
-    for earlier in store.find(outcome.push)?.into_iter().take_while(|earlier| earlier.seq < stored.seq) {
+    for earlier in store.find(push)?.into_iter().take_while(|earlier| earlier.seq < event.cursor) {
         match earlier.record {
             Record::Decision(entry) => updates = entry.updates,
             // What was forwarded in the end.
@@ -16,5 +18,5 @@ pub fn event(store: &Store, stored: &Stored) -> Result<Option<Event>, StoreError
             Record::Hold(_) | Record::Outcome(_) | Record::Abort(_) | Record::Control(_) | Record::Event(_) => {}
         }
     }
-    Ok(Event::of(stored.seq, &stored.record, &updates))
+    Ok(event.with_decided(&updates))
 }

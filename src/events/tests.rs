@@ -246,7 +246,8 @@ fn table() -> Vec<(Record, String)> {
 fn each_record_is_told_as_its_event() {
     let table = table();
     for (record, line) in &table {
-        let event = Event::of(7, record, &[update()]).expect("an event");
+        let decided = if matches!(record, Record::Outcome(_)) { vec![update()] } else { Vec::new() };
+        let event = Event::of(7, record).expect("an event").with_decided(&decided);
         assert_eq!(event.to_line(), *line);
         serde_json::from_str::<serde_json::Value>(line).expect("JSON");
     }
@@ -257,13 +258,13 @@ fn each_record_is_told_as_its_event() {
 #[test]
 fn what_is_no_news_is_no_event() {
     for record in [note("settled-at-restart"), note("?"), Record::Release(release(Verdict::Hold))] {
-        assert_eq!(Event::of(7, &record, &[]), None);
+        assert_eq!(Event::of(7, &record), None);
     }
 }
 
 #[test]
 fn an_outcome_whose_decision_is_not_known_tells_what_the_upstream_holds() {
-    let event = Event::of(7, &Record::Outcome(outcome(&[RefResult::Forwarded])), &[]).expect("an event");
+    let event = Event::of(7, &Record::Outcome(outcome(&[RefResult::Forwarded]))).expect("an event");
     let [update] = event.refs.as_slice() else { panic!("one ref") };
     assert_eq!((update.old, update.new, update.kind), (None, Some(id("b")), None));
 }

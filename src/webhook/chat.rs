@@ -166,7 +166,7 @@ mod tests {
 
     fn event(name: &str, reason: &str) -> Event {
         let note = EventEntry::new("start", "2026-05-01T12:00:00Z".parse().expect("a time"));
-        let mut event = Event::of(1, &Record::Event(note), &[]).expect("an event");
+        let mut event = Event::of(1, &Record::Event(note)).expect("an event");
         let principal = |name| PrincipalName::parse(name).expect("a name");
         event.kind = EventKind::HoldRejected;
         event.push = Some(PushId::parse(PUSH).expect("an id"));

@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn a_body_has_so_many_refs_and_no_more() {
         let note = EventEntry::new("start", "2026-05-01T12:00:00Z".parse().expect("a time"));
-        let mut event = Event::of(1, &Record::Event(note), &[]).expect("an event");
+        let mut event = Event::of(1, &Record::Event(note)).expect("an event");
         for (count, shown, more) in [(0, 0, None), (100, 100, None), (101, 100, Some(1)), (250, 100, Some(150))] {
             let name = |i| RefName::parse(format!("refs/heads/{i}").as_bytes()).expect("a ref");
             let one = |i| EventRef { name: name(i), old: None, new: None, kind: None, result: None };

@@ -73,9 +73,9 @@ impl Worker {
         let batch = self.store.after(done, BATCH)?;
         for stored in &batch {
             if self.wants(&stored.record)
-                && let Some(event) = events::event(&self.store, stored)?
+                && let Some(event) = Event::of(stored.seq, &stored.record)
             {
-                if self.deliver(&event) == Delivery::Stopped {
+                if self.deliver(&events::complete(&self.store, event)?) == Delivery::Stopped {
                     break;
                 }
                 *position = Some(stored.seq);
