@@ -20,5 +20,6 @@ pub mod server;
 pub mod store;
 pub mod strict;
 pub mod trial;
+pub mod verbs;
 pub mod webhook;
 pub mod wire;

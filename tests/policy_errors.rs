@@ -128,6 +128,18 @@ fn principals_and_groups() {
         ("[ci.a]\nsponsor = \"b\"\n", "2:1 unknown key `sponsor` | known here: keys, principals, emails, names\n"),
         ("[agent.a]\nnames = \"A <a@b>\"\n", "2:9 not a name for the author of a commit | \n"),
         ("[human.a]\nemails = \"dana\"\n", "2:10 not an e-mail address | \n"),
+        (
+            "[human.a]\nhandles = [\"@a\", \"b c\"]\n",
+            "2:12 not a user name of a forge | write it without the `@`: letters, digits, `.`, `_` and `-`\n\
+             2:18 not a user name of a forge | write it without the `@`: letters, digits, `.`, `_` and `-`\n",
+        ),
+        ("[human.a]\nhandles = \"x\"\n[human.b]\nhandles = \"X\"\n", "4:11 this is also `a` | \n"),
+        ("[human.a]\nhandles = \"B\"\n[agent.b]\n", "2:11 this is also `b` | \n"),
+        ("[human.a]\nhandles = [\"x\", \"X\"]\n", "2:17 this is given twice | \n"),
+        (
+            "[agent.a]\nhandles = \"x\"\n",
+            "2:1 unknown key `handles` | known here: keys, principals, emails, names, sponsor\n",
+        ),
         ("[human.a]\n[group]\na = [\"a\"]\n", "3:1 there is already the human `a` | \n"),
         ("agent = 1\n", "1:9 expected a table, found an integer | \n"),
         ("user = 1\n", "1:1 unknown key `user` | known here: agent, human, ci, group, grant, repo, rule\n"),

@@ -81,6 +81,7 @@ fn judge(policy: &Policy, repo: &str, facts: &PushFacts) -> Judgement {
         usage: &Usage::default(),
         now: "2026-06-01T12:00:00Z".parse().expect("a time"),
         findings_max: 100,
+        hearing: refgate::policy::Hearing::default(),
     })
 }
 

@@ -5,7 +5,7 @@ use refgate::record::{
     AbortEntry, Broken, ClientAgent, DecisionEntry, EventEntry, Hash, Holds, Mode, OutcomeEntry, Record, RefOutcome,
     RefResult, UpdateEntry, Verdict, Why,
 };
-use refgate::store::{Filter, Store, StoreError};
+use refgate::store::{Filter, Store, StoreError, Unsettled};
 use rusqlite::Connection;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
@@ -39,7 +39,14 @@ fn decision(decision: Verdict) -> DecisionEntry {
         client: ClientAgent::new(b"git/2.47.3"),
         purpose: Purpose::Push,
         hold_until: None,
+        same_as: None,
     }
+}
+
+fn unsettled(of: &DecisionEntry) -> Unsettled {
+    let of = of.clone();
+    let (push, repo, principal, time, updates) = (of.push, of.repo, of.principal, of.time, of.updates);
+    Unsettled { push, repo, principal, time, updates, is_release: false }
 }
 
 fn outcome(decision: &DecisionEntry) -> OutcomeEntry {
@@ -120,7 +127,7 @@ fn a_push_is_settled_by_another_only_when_its_process_is_gone() {
     assert_eq!(first.unsettled().expect("read"), []);
     assert_eq!(second.unsettled().expect("read"), []);
     drop(first);
-    assert_eq!(second.unsettled().expect("read"), std::slice::from_ref(&accepted));
+    assert_eq!(second.unsettled().expect("read"), [unsettled(&accepted)]);
     second.settled(&outcome(&accepted)).expect("settled");
     assert_eq!(second.unsettled().expect("read"), []);
 }
@@ -269,8 +276,8 @@ fn a_file_of_a_newer_or_another_program_is_not_touched() {
     drop(open(data.path()));
     let path = Store::path(data.path());
     let pragma = |sql: &str| Connection::open(&path).and_then(|c| c.execute_batch(sql)).expect(sql);
-    pragma("PRAGMA user_version = 99");
-    let newer = |error: &StoreError| matches!(error, StoreError::Newer { found: 99, .. });
+    pragma("PRAGMA user_version = 1000");
+    let newer = |error: &StoreError| matches!(error, StoreError::Newer { found: 1000, .. });
     assert!(Store::open(data.path()).is_err_and(|error| newer(&error)));
     assert!(Store::open_read_only(data.path()).is_err_and(|error| newer(&error)));
     pragma("PRAGMA user_version = 1; PRAGMA application_id = 5");
@@ -506,7 +513,7 @@ fn what_was_acknowledged_is_there_after_kill_9() {
         }
         // The dead are known as such, and can be settled.
         for entry in store.unsettled().expect("it can be read") {
-            store.settled(&outcome(&entry)).expect("settled");
+            store.settled(&outcome(&DecisionEntry { push: entry.push, ..decision(Verdict::Accept) })).expect("settled");
         }
         assert_eq!(store.unsettled().expect("it can be read"), []);
     }

@@ -38,7 +38,7 @@ fn webhook(data: &Path, url: &str) -> Webhook {
 }
 
 fn start(store: &Store, webhook: Webhook) -> Webhooks {
-    Webhooks::start(store, &BTreeMap::from([(name(), webhook)]), Some("gate:2222"), FAST).expect("they start")
+    Webhooks::start(store, &BTreeMap::from([(name(), webhook)]), "ssh -p 2222 gate", FAST).expect("they start")
 }
 
 fn cursor(delivery: &Delivery) -> u64 {
@@ -126,7 +126,7 @@ fn a_slow_endpoint_holds_up_only_its_own_events() {
     let slow_one = Webhook { timeout: Duration::from_millis(300), ..webhook(data.path(), &slow.url()) };
     let other = HookName::parse("other").expect("a name");
     let both = BTreeMap::from([(name(), slow_one), (other, webhook(data.path(), &quick.url()))]);
-    let _webhooks = Webhooks::start(&store, &both, None, FAST).expect("they start");
+    let _webhooks = Webhooks::start(&store, &both, "ssh GATE", FAST).expect("they start");
     note(&store);
     quick.wait_for(1);
     assert_eq!(seen(&slow.wait_for(2)), [(1, 0), (1, 200)]);
@@ -139,7 +139,7 @@ fn a_stop_leaves_the_rest_for_the_next_start() {
     let endpoint = Endpoint::start([200, 500].map(Answer::Status));
     let settings = webhook(data.path(), &endpoint.url());
     let patient = Pace { first: Duration::from_secs(600), longest: Duration::from_secs(600) };
-    let webhooks = Webhooks::start(&store, &BTreeMap::from([(name(), settings.clone())]), None, patient);
+    let webhooks = Webhooks::start(&store, &BTreeMap::from([(name(), settings.clone())]), "ssh GATE", patient);
     (0..2).for_each(|_| note(&store));
     assert_eq!(seen(&endpoint.wait_for(2)), [(1, 200), (2, 500)]);
     let begun = Instant::now();
@@ -160,7 +160,7 @@ fn one_that_was_taken_out_of_the_settings_begins_anew() {
     let settings = webhook(data.path(), &endpoint.url());
     start(&store, settings.clone()).stop();
     note(&store);
-    Webhooks::start(&store, &BTreeMap::new(), None, FAST).expect("none").stop();
+    Webhooks::start(&store, &BTreeMap::new(), "ssh GATE", FAST).expect("none").stop();
     let _webhooks = start(&store, settings);
     note(&store);
     assert_eq!(seen(&endpoint.wait_for(1)), [(2, 200)]);

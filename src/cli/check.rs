@@ -5,7 +5,7 @@ use crate::examine::SecretCache;
 use crate::git::local::Repository;
 use crate::git::{ObjectStore, Objects};
 use crate::model::{Limits, RefName, RefUpdate};
-use crate::policy::{Judgement, Policy};
+use crate::policy::{Hearing, Judgement, Policy};
 use crate::trial::local::Local;
 use crate::trial::{Scene, Trial, TrialError};
 use crate::wire::command;
@@ -71,7 +71,8 @@ fn check(args: &CheckArgs, policy: &Policy) -> Result<ExitCode, Failure> {
         return Ok(DONE);
     }
     let limits = Limits::default();
-    let trial = Trial { policy, principal: &principal, repo: &repo, limits: &limits, secrets: &SecretCache::default() };
+    let (secrets, hearing) = (&SecretCache::default(), Hearing::default());
+    let trial = Trial { policy, principal: &principal, repo: &repo, limits: &limits, secrets, hearing };
     let trusted = local.trusted(policy, &repo, &updates);
     let scene = Scene { refs: &local.refs, trusted: &trusted };
     let objects = Objects::new(None, &ObjectStore::open(&local.repository.objects_dir)?);

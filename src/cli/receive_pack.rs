@@ -3,11 +3,11 @@
 use super::{ReceivePackArgs, complain};
 use crate::config::{LogFormat, Upstream};
 use crate::examine::SecretCache;
-use crate::gate::{Base, ProtocolVersion, Push, Session, Target, fingerprint_key};
+use crate::gate::{Base, Occasion, OwnersCache, ProtocolVersion, Push, Session, Target, fingerprint_key};
 use crate::git::{ObjectStore, local};
 use crate::model::{Limits, PrincipalName, PushId, RepoName};
 use crate::observe::Metrics;
-use crate::policy::Policy;
+use crate::policy::{Hearing, Policy};
 use crate::store::Store;
 use crate::wire::pkt_line;
 use std::path::{Path, PathBuf};
@@ -82,6 +82,8 @@ impl Opened {
                 git_dir: repository.git_dir.clone(),
                 objects_dir: repository.objects_dir,
             },
+            releases: std::sync::Mutex::default(),
+            owners: OwnersCache::default(),
         };
         let session = Session { principal, key_fingerprint: String::new(), peer: None };
         let store = Store::open(&data)?;
@@ -111,6 +113,10 @@ impl Opened {
             keeper: None,
             begun: Instant::now(),
             lock: None,
+            holds: None,
+            gate: "",
+            hearing: Hearing::default(),
+            occasion: Occasion::Push,
         }
     }
 }

@@ -31,8 +31,7 @@ fn start(path: &Path) -> Result<(), Failure> {
     let host_key = server::load_or_create_host_key(&config.data.join("host_key"))?;
     write_public_key(&config.data.join("host_key.pub"), &host_key.public_key().to_openssh()?)?;
     let gate = Arc::new(Gate::open(config)?);
-    let address = gate.config.public_address.as_deref();
-    let webhooks = Webhooks::start(gate.store(), &gate.config.webhooks, address, Pace::default())?;
+    let webhooks = Webhooks::start(gate.store(), &gate.config.webhooks, gate.address(), Pace::default())?;
     // A command keeps a blocking thread for as long as it runs.
     let threads = gate.config.limits.connections_max.saturating_mul(2).saturating_add(64);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(threads).build()?;
@@ -65,6 +64,7 @@ async fn serve(gate: Arc<Gate>, host_key: russh::keys::PrivateKey) -> Result<(),
     tasks.spawn(stop_on_signal(shutdown.clone())?);
     tasks.spawn(follow_policy(Arc::clone(&gate), shutdown.clone())?);
     tasks.spawn(settle_the_rest(Arc::clone(&gate), shutdown.clone()));
+    tasks.spawn(tend(Arc::clone(&gate), shutdown.clone()));
     if let Some(address) = gate.config.metrics_listen {
         let listener =
             TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))?;
@@ -104,6 +104,22 @@ async fn settle_the_rest(gate: Arc<Gate>, shutdown: CancellationToken) {
             () = shutdown.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
         }
+    }
+}
+
+/// Lets held pushes expire, and tries approved ones again that did not get to the upstream: ever less often.
+async fn tend(gate: Arc<Gate>, shutdown: CancellationToken) {
+    const PAUSE: Duration = Duration::from_secs(1);
+    const PAUSE_MAX: Duration = Duration::from_secs(60);
+    let mut pause = PAUSE;
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        let again = Arc::clone(&gate);
+        let left = tokio::task::spawn_blocking(move || again.tend()).await;
+        pause = if matches!(left, Ok(0)) { PAUSE } else { PAUSE_MAX.min(pause * 2) };
     }
 }
 

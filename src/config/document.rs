@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 
 const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 2222);
 
+/// For a gate that nobody elsewhere verifies anything of.
+const DOMAIN_DEFAULT: &str = "localhost";
+
 /// The user name that GitHub and GitLab both take beside a token.
 const USERNAME_DEFAULT: &str = "x-access-token";
 
@@ -28,6 +31,7 @@ fn read(root: &mut Table<'_, '_>, base: &Path, problems: &mut List) -> Option<Co
     let log = root.get("log").map_or(Some(LogFormat::Text), |value| value.one_of(&words, problems));
     let metrics_listen = root.get("metrics_listen").and_then(|value| socket_address(value, problems));
     let public_address = root.get("public_address").and_then(|value| public_address(value, problems));
+    let domain = root.get("domain").map_or_else(|| Some(DOMAIN_DEFAULT.to_owned()), |value| domain(value, problems));
     let repos = root.get("repo").map_or_else(|| Some(BTreeMap::new()), |value| repos(value, base, problems));
     if let (Some(PolicySource::Pushed(pushed)), Some(repos)) = (&policy, &repos)
         && !repos.contains_key(&pushed.repo)
@@ -58,6 +62,7 @@ fn read(root: &mut Table<'_, '_>, base: &Path, problems: &mut List) -> Option<Co
         log: log?,
         metrics_listen,
         public_address,
+        domain: domain?,
         webhooks: webhooks?,
     })
 }
@@ -109,6 +114,17 @@ fn public_address(value: Value<'_, '_>, problems: &mut List) -> Option<String> {
         problems.push(
             Problem::new(value.span(), refused.message).help("write \"host\", \"host:port\" or \"user@host:port\""),
         );
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn domain(value: Value<'_, '_>, problems: &mut List) -> Option<String> {
+    let text = value.string(problems)?;
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-');
+    if text.is_empty() || text.len() > 253 || !text.chars().all(is_plain) || text.starts_with(['.', '-']) {
+        let help = "write a name of yours that stays: \"gate.example.org\"";
+        problems.push(Problem::new(value.span(), "not a domain name in lower case").help(help));
         return None;
     }
     Some(text.to_owned())

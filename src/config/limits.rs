@@ -38,6 +38,12 @@ pub fn read(table: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> Limits {
         judge_time_max: reader.time("judge_time_max", default.judge_time_max, Refused),
         forward_time_max: reader.time("forward_time_max", default.forward_time_max, Refused),
         fetch_time_max: reader.time("fetch_time_max", default.fetch_time_max, Refused),
+        hold_time_max: reader.time("hold_time_max", default.hold_time_max, Refused),
+        approval_time_max: reader.time("approval_time_max", default.approval_time_max, Refused),
+        wait_time_max: reader.time("wait_time_max", default.wait_time_max, Allowed),
+        held_pushes_max: reader.count("held_pushes_max", default.held_pushes_max, Allowed),
+        held_bytes_max: reader.bytes("held_bytes_max", default.held_bytes_max, Allowed),
+        undo_time_max: reader.time("undo_time_max", default.undo_time_max, Allowed),
         connections_max: reader.count("connections_max", default.connections_max, Refused),
         connections_per_address_max: reader.count(
             "connections_per_address_max",

@@ -56,6 +56,8 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     /// How the gate is called in messages: `[user@]host[:port]`.
     pub public_address: Option<String>,
+    /// How the gate calls itself in what it states and in what people sign for it.
+    pub domain: String,
     /// Who is told of events.
     pub webhooks: BTreeMap<HookName, Webhook>,
 }

@@ -136,6 +136,8 @@ impl Event {
     #[must_use]
     pub fn kind_of(record: &Record) -> Option<EventKind> {
         Some(match record {
+            // The push is held already under another id, which is what its pusher was told.
+            Record::Decision(entry) if entry.same_as.is_some() => return None,
             Record::Decision(entry) => match (entry.purpose, entry.decision) {
                 (Purpose::Check, _) => EventKind::PushChecked,
                 (Purpose::Push | Purpose::Review, Verdict::Accept) => EventKind::PushAccepted,

@@ -65,6 +65,7 @@ fn decision(purpose: Purpose, decision: Verdict) -> DecisionEntry {
         client: ClientAgent::default(),
         purpose,
         hold_until: (decision == Verdict::Hold).then(|| time("2026-05-08T12:00:00Z")),
+        same_as: None,
     }
 }
 
@@ -257,7 +258,10 @@ fn each_record_is_told_as_its_event() {
 
 #[test]
 fn what_is_no_news_is_no_event() {
-    for record in [note("settled-at-restart"), note("?"), Record::Release(release(Verdict::Hold))] {
+    let again = DecisionEntry { same_as: PushId::parse(PUSH).ok(), ..decision(Purpose::Push, Verdict::Hold) };
+    for record in
+        [Record::Decision(again), note("settled-at-restart"), note("?"), Record::Release(release(Verdict::Hold))]
+    {
         assert_eq!(Event::of(7, &record), None);
     }
 }

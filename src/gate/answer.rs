@@ -2,12 +2,15 @@
 
 use crate::forward::{Outcome, RefOutcome, Rejection};
 use crate::gate::fault::{Blame, Fault};
+use crate::gate::hold::{Told, standing};
 use crate::gate::judge::{MOVED, Push, moved};
+use crate::gate::notes::Notes;
+use crate::gate::push::Pushed;
 use crate::gate::records;
-use crate::model::{Effect, Finding, Place, RefUpdate};
+use crate::model::{Effect, Finding, HoldState, Place, Purpose, RefName, RefUpdate};
 use crate::policy::Judgement;
-use crate::receive::{Message, Reply, Retry, Verdict};
-use crate::wire::report::{Report, Status};
+use crate::receive::{Message, Reply, Retry, Standing, Verdict};
+use crate::wire::report::{Options, Report, Status};
 use std::io;
 
 impl Push<'_> {
@@ -17,6 +20,7 @@ impl Push<'_> {
         outcomes: &[RefOutcome],
         updates: &[RefUpdate],
         judgement: &Judgement,
+        notes: &Notes,
         reply: &Reply<'_>,
     ) {
         let mut findings: Vec<Finding> = outcomes.iter().filter_map(outcome_finding).collect();
@@ -36,7 +40,8 @@ impl Push<'_> {
         };
         tracing::info!(outcome = ?verdict, "forwarded");
         findings.extend(judgement.findings.iter().cloned());
-        self.say(verdict, retry, updates, &findings, judgement.more_findings, reply);
+        let found = (&findings[..], judgement.more_findings);
+        self.say(verdict, retry, updates, found, (None, &notes.lines), reply);
         let refs = outcomes.iter().map(|o| (o.name.clone(), self.status(&o.outcome))).collect();
         sent(reply.report(&Report { unpack: Ok(()), refs }));
     }
@@ -63,11 +68,14 @@ impl Push<'_> {
         retry: Retry,
         updates: &[RefUpdate],
         judgement: &Judgement,
+        notes: &Notes,
         reply: &Reply<'_>,
     ) {
-        self.say(verdict, retry, updates, &judgement.findings, judgement.more_findings, reply);
+        let found = (&judgement.findings[..], judgement.more_findings);
+        self.say(verdict, retry, updates, found, (None, &notes.lines), reply);
         let count = judgement.findings.iter().filter(|f| f.effect > Effect::Warn).count() + judgement.more_findings;
         let reason = match (&retry, count) {
+            _ if verdict == Verdict::WouldHold => "would be held for a human".to_owned(),
             (Retry::AfterFetch, _) => "fetch first".to_owned(),
             (_, 1) => "refgate: 1 finding".to_owned(),
             (_, n) => format!("refgate: {n} findings"),
@@ -87,7 +95,7 @@ impl Push<'_> {
             tracing::error!(%error, "the end of a push cannot be recorded");
         }
         let reason = finding.message.clone();
-        self.say(Verdict::Refused, fault.retry(), updates, &[finding], 0, reply);
+        self.say(Verdict::Refused, fault.retry(), updates, (&[finding], 0), (None, &[]), reply);
         let unpack = matches!(fault, Fault::Receive(_)).then_some(reason.as_str());
         sent(reply.refuse(unpack, if unpack.is_some() { "unpacker error" } else { "refgate: 1 finding" }));
     }
@@ -97,11 +105,12 @@ impl Push<'_> {
         verdict: Verdict,
         retry: Retry,
         updates: &[RefUpdate],
-        findings: &[Finding],
-        more_findings: usize,
+        (findings, more_findings): (&[Finding], usize),
+        (hold, notes): (Option<&Standing>, &[String]),
         reply: &Reply<'_>,
     ) {
-        let nothing_to_tell = verdict == Verdict::Accepted && findings.is_empty();
+        let went_well = matches!(verdict, Verdict::Accepted | Verdict::Passed);
+        let nothing_to_tell = went_well && findings.is_empty() && notes.is_empty() && hold.is_none();
         if nothing_to_tell && (reply.is_quiet() || !self.target.is_talkative()) {
             return;
         }
@@ -110,8 +119,62 @@ impl Push<'_> {
             return;
         }
         let (push, repo) = (self.id, &self.target.name);
-        let message = Message { verdict, retry, push, repo, updates, findings, more_findings };
+        let gate = self.gate;
+        let message = Message { verdict, retry, push, repo, updates, findings, more_findings, hold, notes, gate };
         sent(reply.say(&message.render()));
+    }
+
+    /// Tells the client that what it only tried would be accepted.
+    pub(super) fn answer_passed(&self, pushed: &Pushed, judgement: &Judgement, notes: &Notes, reply: &Reply<'_>) {
+        let found = (&judgement.findings[..], judgement.more_findings);
+        self.say(Verdict::Passed, Retry::No, &pushed.asked.updates, found, (None, &notes.lines), reply);
+        let ok = |update: &RefUpdate| (update.name.clone(), Status::Ok(Vec::new()));
+        sent(reply.report(&Report { unpack: Ok(()), refs: pushed.request.updates.iter().map(ok).collect() }));
+    }
+
+    /// Tells the client how its held push stands.
+    pub(super) fn answer_held(&self, told: &Told<'_>, reply: &Reply<'_>) {
+        let Told { hold, pushed, judged, replaced, notes } = told;
+        let verdict = match hold.state {
+            HoldState::Waiting | HoldState::Releasing => Verdict::Held,
+            HoldState::Forwarded => Verdict::Accepted,
+            HoldState::Rejected => Verdict::Rejected,
+            HoldState::NotTaken => Verdict::NotTaken,
+            HoldState::Refused
+            | HoldState::Withdrawn
+            | HoldState::Superseded
+            | HoldState::Expired
+            | HoldState::Revoked => Verdict::Refused,
+        };
+        let retry = match verdict {
+            Verdict::Held | Verdict::Accepted => Retry::No,
+            Verdict::NotTaken => Retry::Later,
+            _ => Retry::AfterFix,
+        };
+        let this = Push { id: hold.push, ..*self };
+        let standing = standing(hold, &judged.judgement.demands, replaced);
+        let found = (&judged.judgement.findings[..], judged.judgement.more_findings);
+        this.say(verdict, retry, &pushed.asked.updates, found, (Some(&standing), &notes.lines), reply);
+        let status = |meant: &RefUpdate| match (verdict, pushed.asked.purpose) {
+            (Verdict::Held, Purpose::Review) => Status::Ok(vec![Options {
+                ref_name: RefName::parse(format!("refs/refgate/held/{}", hold.push).as_bytes()).ok(),
+                ..Options::default()
+            }]),
+            (Verdict::Accepted, Purpose::Review) => Status::Ok(vec![Options {
+                ref_name: Some(meant.name.clone()),
+                old: Some(meant.old),
+                new: Some(meant.new),
+                forced_update: false,
+            }]),
+            (Verdict::Accepted, _) => Status::Ok(Vec::new()),
+            (Verdict::Held, _) => {
+                Status::Rejected(format!("held {}, do not push again; it is forwarded on approval", hold.push).into())
+            }
+            _ => Status::Rejected(format!("held {}: {}", hold.push, hold.state.as_str()).into()),
+        };
+        let refs = pushed.request.updates.iter().zip(&pushed.asked.updates);
+        let refs = refs.map(|(command, meant)| (command.name.clone(), status(meant))).collect();
+        sent(reply.report(&Report { unpack: Ok(()), refs }));
     }
 }
 

@@ -45,7 +45,7 @@ impl Push<'_> {
         }
         let Judged { facts, judgement, turn, .. } =
             self.judge(&request.updates, &refs, (new.as_ref(), self.target.objects()), &received, &stop)?;
-        self.store.decided(&records::decision(self, request, &received, 0, &facts, &judgement))?;
+        self.store.decided(&records::decision(self, (request, &request.updates), &received, 0, &facts, &judgement))?;
         drop(turn);
         let (verdict, retry) = match &judgement.decision {
             Decision::Accept(approval) => {
@@ -55,7 +55,7 @@ impl Push<'_> {
                 self.store.settled(&records::outcome(self, approval.updates(), &outcomes))?;
                 (Verdict::Accepted, Retry::No)
             }
-            Decision::Hold => (Verdict::Held, Retry::AfterFix),
+            Decision::Hold => (Verdict::NotHeld, Retry::AfterFix),
             Decision::Refuse => (Verdict::Refused, Retry::AfterFix),
         };
         Ok(self.render(verdict, retry, &request.updates, &judgement.findings, judgement.more_findings))
@@ -73,7 +73,9 @@ impl Push<'_> {
             return Answer { verdict, text: String::new() };
         }
         let (push, repo) = (self.id, &self.target.name);
-        let text = Message { verdict, retry, push, repo, updates, findings, more_findings }.render();
+        let (hold, notes, gate) = (None, &[][..], self.gate);
+        let message = Message { verdict, retry, push, repo, updates, findings, more_findings, hold, notes, gate };
+        let text = message.render();
         Answer { verdict, text }
     }
 }

@@ -1,6 +1,7 @@
 //! Errors become answers here and nowhere else: what the pusher is told, what the log says, what the record keeps.
 
 use crate::examine::ExamineError;
+use crate::gate::asked::AskedError;
 use crate::git::ReadError;
 use crate::git::mirror::MirrorError;
 use crate::inspect::InspectError;
@@ -14,6 +15,10 @@ use crate::wire::command::CommandError;
 pub enum Fault {
     #[error(transparent)]
     Commands(#[from] CommandError),
+    #[error(transparent)]
+    Asked(#[from] AskedError),
+    #[error("the objects of a held push cannot be kept or read: {0}")]
+    Held(#[source] std::io::Error),
     #[error(transparent)]
     Receive(#[from] ReceiveError),
     #[error(transparent)]
@@ -48,16 +53,22 @@ impl Fault {
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
-            Self::Commands(_) | Self::Receive(ReceiveError::Client(_)) | Self::Time(_) => Blame::Client,
+            Self::Commands(_) | Self::Asked(_) | Self::Receive(ReceiveError::Client(_)) | Self::Time(_) => {
+                Blame::Client
+            }
+            Self::Store(StoreError::Frozen(_) | StoreError::Revoked(_)) => Blame::Client,
             Self::Inspect(InspectError::Client(_)) => Blame::Client,
             Self::Receive(ReceiveError::Stopped) | Self::Inspect(InspectError::Stopped) => Blame::Client,
             Self::Examine(ExamineError::Stopped) => Blame::Client,
             Self::Upstream(_) | Self::Mirror(MirrorError::Upstream(_)) => Blame::Upstream,
             Self::Examine(ExamineError::Read(_) | ExamineError::Unreadable(_)) => Blame::Ourselves,
             Self::Receive(ReceiveError::Internal(_)) | Self::Inspect(InspectError::Internal(_)) => Blame::Ourselves,
-            Self::Policy(_) | Self::Mirror(_) | Self::Quarantine(_) | Self::Read(_) | Self::Store(_) => {
-                Blame::Ourselves
-            }
+            Self::Held(_)
+            | Self::Policy(_)
+            | Self::Mirror(_)
+            | Self::Quarantine(_)
+            | Self::Read(_)
+            | Self::Store(_) => Blame::Ourselves,
         }
     }
 
@@ -66,7 +77,9 @@ impl Fault {
     pub fn cause(&self) -> &'static str {
         match (self, self.blame()) {
             (Self::Receive(_), Blame::Client) => "bad-pack",
-            (Self::Commands(_), _) => "bad-commands",
+            (Self::Commands(_) | Self::Asked(_), _) => "bad-commands",
+            (Self::Store(StoreError::Frozen(_)), _) => "frozen",
+            (Self::Store(StoreError::Revoked(_)), _) => "revoked",
             (_, Blame::Client) => "limit",
             (_, Blame::Upstream) => "upstream",
             (_, Blame::Ourselves) => "internal",
@@ -76,6 +89,7 @@ impl Fault {
     #[must_use]
     pub fn retry(&self) -> Retry {
         match self.blame() {
+            Blame::Client if matches!(self, Self::Store(_)) => Retry::Later,
             Blame::Client => Retry::AfterFix,
             Blame::Upstream | Blame::Ourselves => Retry::Later,
         }
@@ -88,6 +102,12 @@ impl Fault {
             Self::Commands(error) => {
                 (error.to_string(), "push with a stock git client, in smaller steps if it is over a limit")
             }
+            Self::Asked(error) => (error.to_string(), ""),
+            Self::Store(StoreError::Frozen(_)) => (
+                "this repository is frozen: a human has stopped all pushes to it".to_owned(),
+                "wait until it is thawed, then push again",
+            ),
+            Self::Store(StoreError::Revoked(_)) => ("your access has been revoked".to_owned(), ""),
             Self::Receive(ReceiveError::Client(fault)) => {
                 (fault.to_string(), "push in smaller steps, or run git fsck and git repack -adf if the pack is broken")
             }
@@ -105,6 +125,7 @@ impl Fault {
             Self::Receive(ReceiveError::Internal(_))
             | Self::Inspect(InspectError::Internal(_))
             | Self::Examine(ExamineError::Read(_) | ExamineError::Unreadable(_))
+            | Self::Held(_)
             | Self::Policy(_)
             | Self::Mirror(_)
             | Self::Quarantine(_)

@@ -1,12 +1,13 @@
 //! From objects in quarantine to a judgement: the same for a push over SSH, for a drop-in and for a hook.
 
 use crate::examine::SecretCache;
+use crate::gate::held::HeldPacks;
 use crate::gate::proposal::Proposed;
 use crate::gate::{Keeper, Session, Target, fault::Fault};
 use crate::git::{ObjectStore, Objects};
 use crate::model::{Effect, Finding, Limits, ObjectId, Place, PushFacts, PushId, RefName, RefUpdate, Usage};
 use crate::observe::{Metrics, Stage};
-use crate::policy::{Judgement, Policy};
+use crate::policy::{Hearing, Judgement, Policy};
 use crate::receive::Received;
 use crate::store::{Store, Turn};
 use crate::trial::{Scene, Trial};
@@ -33,6 +34,21 @@ pub struct Push<'a> {
     pub begun: Instant,
     /// Shared with the processes that may move the upstream's refs for this push.
     pub lock: Option<&'a File>,
+    /// Where a push is held; none if this is no gate that people can be asked at.
+    pub holds: Option<&'a HeldPacks>,
+    /// How the gate's verbs are called.
+    pub gate: &'a str,
+    pub hearing: Hearing<'a>,
+    pub occasion: Occasion,
+}
+
+/// When a push is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// As it comes in.
+    Push,
+    /// As a held push is approved: what it used of a quota was counted when it came.
+    Release,
 }
 
 /// What came of a push's judgement.
@@ -65,7 +81,8 @@ impl Push<'_> {
     ) -> Result<Judged, Fault> {
         let objects = Objects::new(new, self.target.objects());
         let mut findings = received.findings();
-        let trial = self.trial();
+        let owners = self.target.owners(self.policy, refs, self.limits)?;
+        let trial = self.trial(Hearing { owners: owners.as_owners(), ..self.hearing });
         self.against_upstream(updates, refs, &mut findings);
         self.check_tips(updates, &Objects::new(new, readable), &mut findings)?;
         let mut facts = PushFacts::default();
@@ -87,7 +104,7 @@ impl Push<'_> {
         }
         facts.pack_bytes = received.pack_bytes;
         let (principal, repo, now) = (&self.session.principal, &self.target.name, Timestamp::now());
-        let has_quota = self.policy.has_quota(principal, repo, now);
+        let has_quota = self.occasion == Occasion::Push && self.policy.has_quota(principal, repo, now);
         let turn = has_quota.then(|| self.store.turn(&principal.name)).transpose()?;
         // Counted after the wait for the turn, and only where it counts.
         let usage = match has_quota {
@@ -100,13 +117,14 @@ impl Push<'_> {
         Ok(Judged { facts, judgement, turn, proposed })
     }
 
-    fn trial(&self) -> Trial<'_> {
+    fn trial<'t>(&'t self, hearing: Hearing<'t>) -> Trial<'t> {
         Trial {
             policy: self.policy,
             principal: &self.session.principal,
             repo: &self.target.name,
             limits: self.limits,
             secrets: self.secrets,
+            hearing,
         }
     }
 

@@ -3,23 +3,42 @@
 //! [`push`] tells the whole story of a push. This folder knows all stages and holds none of their logic.
 
 mod answer;
+mod asked;
+mod desk;
 mod existing;
 mod fault;
 pub mod fingerprint_key;
+mod held;
+mod hold;
 mod judge;
 mod keeper;
+mod made;
+mod notes;
+mod owners;
 mod proposal;
 mod push;
 mod records;
+mod release;
+mod see;
+mod send;
 mod settle;
+mod stop;
 mod target;
+mod tend;
 mod under_way;
+mod undo;
 mod upkeep;
 mod watch;
 
+pub use desk::DeskError;
 pub use existing::Answer;
-pub use judge::Push;
+pub use judge::{Occasion, Push};
 pub use keeper::{Keeper, KeeperError, Kept, read as read_policy, write as write_policy};
+pub use made::Made;
+pub use owners::OwnersCache;
+pub use release::{Released, has_moved};
+pub use see::Seen;
+pub use stop::Ended;
 pub use target::{Base, Target};
 
 use crate::config::{Config, Repo, StaleFetch};
@@ -28,17 +47,19 @@ use crate::git::mirror::{Mirror, MirrorError};
 use crate::git::upload_pack::{self, FetchProtocol};
 use crate::model::{PushId, RefName, RepoName};
 use crate::observe::Metrics;
-use crate::policy::{PatternList, Policy, Principal};
+use crate::policy::{Hearing, PatternList, Policy, Principal};
 use crate::receive::Quarantine;
 use crate::record::EventEntry;
-use crate::store::{Store, StoreError};
+use crate::store::{Revoked, Store, StoreError};
 use crate::wire::pkt_line;
+use held::HeldPacks;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Instant;
+use stop::Sessions;
 use under_way::UnderWay;
 use upkeep::Upkeep;
 
@@ -51,6 +72,11 @@ pub struct Gate {
     secrets: SecretCache,
     targets: Arc<BTreeMap<RepoName, Target>>,
     upkeep: Upkeep,
+    packs: HeldPacks,
+    /// How clients call the gate's verbs.
+    address: String,
+    pub sessions: Sessions,
+    revoked: RwLock<Vec<Revoked>>,
 }
 
 /// Who is at the other end, proven.
@@ -98,6 +124,8 @@ impl Gate {
         }
         let targets = Arc::new(targets);
         let keeper = Keeper::open(&config.policy, &config.data, |pushed| targets.get(&pushed.repo), &config.limits)?;
+        let packs =
+            HeldPacks::open(&config.data).map_err(|error| OpenError::Directory(config.data.join("held"), error))?;
         let upkeep = Upkeep::start(Arc::clone(&targets)).map_err(OpenError::Upkeep)?;
         let gate = Self {
             upkeep,
@@ -106,10 +134,16 @@ impl Gate {
             metrics: Arc::default(),
             secrets: SecretCache::new(Some(fingerprint_key::load_or_create(&config.data)?)),
             targets,
+            packs,
+            address: ssh_command(config.public_address.as_deref()),
+            sessions: Sessions::default(),
+            revoked: RwLock::default(),
             config,
         };
         gate.note(EventEntry::new("start", Timestamp::now()).detail("policy", gate.policy().digest()));
+        gate.read_revoked()?;
         gate.settle_all();
+        gate.sweep_held();
         gate.targets.values().for_each(|target| under_way::sweep(&target.locks()));
         Ok(gate)
     }
@@ -204,6 +238,10 @@ impl Gate {
             keeper: Some(&self.keeper),
             secrets: &self.secrets,
             begun: Instant::now(),
+            holds: Some(&self.packs),
+            gate: &self.address,
+            hearing: Hearing::default(),
+            occasion: Occasion::Push,
         };
         let status = push.serve(version, input, output);
         self.upkeep.ask(repo);
@@ -249,6 +287,15 @@ impl Gate {
     }
 }
 
+/// `ssh -p 2222 git@gate`, for messages.
+fn ssh_command(address: Option<&str>) -> String {
+    let Some(address) = address else { return "ssh GATE".to_owned() };
+    match address.rsplit_once(':').filter(|(host, _)| host.ends_with(']') || !host.contains(':')) {
+        Some((host, port)) => format!("ssh -p {port} {}", host.replace(['[', ']'], "")),
+        None => format!("ssh {}", address.replace(['[', ']'], "")),
+    }
+}
+
 fn open_target(config: &Config, name: &RepoName, repo: &Repo) -> Result<Target, OpenError> {
     let dir = config.data.join("mirrors").join(format!("{name}.git"));
     let mirror = Mirror::open_or_create(&dir).map_err(|error| OpenError::Mirror(name.clone(), error))?;
@@ -262,7 +309,15 @@ fn open_target(config: &Config, name: &RepoName, repo: &Repo) -> Result<Target, 
         None => None,
         Some(list) => Some(PatternList::of_refs(list).map_err(|why| OpenError::Trusted(name.clone(), why))?),
     };
-    Ok(Target { name: name.clone(), upstream: repo.upstream.clone(), trusted, incoming, base: Base::Mirror(mirror) })
+    Ok(Target {
+        name: name.clone(),
+        upstream: repo.upstream.clone(),
+        trusted,
+        incoming,
+        base: Base::Mirror(mirror),
+        releases: Mutex::default(),
+        owners: OwnersCache::default(),
+    })
 }
 
 fn may_serve_stale(mirror: &Mirror, setting: StaleFetch) -> bool {

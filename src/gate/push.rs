@@ -1,17 +1,20 @@
 //! One push, from the advertisement to the report: the story of ARCHITECTURE.md in its order.
 
-use crate::forward::{Connection, ForwardError, Outcome, RefOutcome, Rejection, Source};
+use crate::forward::{Connection, ForwardError, Source};
 use crate::gate::answer::retry_after;
+use crate::gate::asked::{self, Asked};
 use crate::gate::fault::Fault;
 use crate::gate::judge::{Judged, Push};
+use crate::gate::notes::Notes;
 use crate::gate::target::Base;
 use crate::gate::watch::{EndOnDrop, Watch};
-use crate::gate::{Keeper, ProtocolVersion, records};
+use crate::gate::{ProtocolVersion, records};
 use crate::git::{ObjectStore, Objects};
-use crate::model::{ObjectId, RefName, RefUpdate, UpdateKind};
+use crate::model::{ObjectId, Purpose, PushId, RefName, RefUpdate};
 use crate::observe::Stage;
-use crate::policy::{Approval, Decision};
+use crate::policy::{Approval, Decision, Hearing};
 use crate::receive::{self, Quarantine, Received, Reply, Verdict};
+use crate::record::{DecisionEntry, HoldEntry};
 use crate::wire::advertisement;
 use crate::wire::command::{self, CommandError, Request};
 use crate::wire::pkt_line;
@@ -46,20 +49,23 @@ enum Unheard {
 }
 
 /// The upstream at one moment, and the connection the push will go over.
-struct Snapshot<'a> {
-    connection: Connection<'a>,
-    refs: Vec<(RefName, ObjectId)>,
+pub(super) struct Snapshot<'a> {
+    pub connection: Connection<'a>,
+    pub refs: Vec<(RefName, ObjectId)>,
     taken: Instant,
 }
 
 /// Everything the client sent, checked as far as objects go.
-struct Pushed {
-    request: Request,
-    options: Vec<BString>,
-    quarantine: Quarantine,
-    received: Received,
+pub(super) struct Pushed {
+    pub request: Request,
+    pub asked: Asked,
+    pub options: Vec<BString>,
+    /// How long the client wants to wait for a human.
+    pub wait: Option<Duration>,
+    pub quarantine: Quarantine,
+    pub received: Received,
     /// What the push may build on.
-    base: ObjectStore,
+    pub base: ObjectStore,
 }
 
 impl Push<'_> {
@@ -145,7 +151,7 @@ impl Push<'_> {
     }
 
     /// Asks the upstream for its refs and brings the mirror in step.
-    fn snapshot(&self) -> Result<Snapshot<'_>, Fault> {
+    pub(super) fn snapshot(&self) -> Result<Snapshot<'_>, Fault> {
         let failed = |error: ForwardError| Fault::Upstream(error.into());
         let connection = Connection::open(&self.target.upstream, self.limits, self.lock).map_err(failed)?;
         let refs = connection.refs().to_vec();
@@ -162,32 +168,39 @@ impl Push<'_> {
         reply: &Reply<'_>,
         watch: &Watch,
     ) -> Result<(), (Fault, Vec<RefUpdate>)> {
-        let updates = request.updates.clone();
-        let judged = self.receive(request, input, watch).and_then(|pushed| self.decide_on(snapshot, pushed, watch));
-        let (snapshot, pushed, judged) = judged.map_err(|fault| (fault, updates))?;
-        let judgement = &judged.judgement;
-        match &judgement.decision {
-            Decision::Accept(approval) => self.forward(approval, snapshot, pushed, &judged, reply, watch),
-            Decision::Hold => {
-                self.answer(Verdict::Held, retry_after(judgement), &pushed.request.updates, judgement, reply)
-            }
-            Decision::Refuse => {
-                // If the client is gone there is nobody to tell.
-                let _ = reply.say(&judged.proposed.errors);
-                self.answer(Verdict::Refused, retry_after(judgement), &pushed.request.updates, judgement, reply)
-            }
-        }
-        Ok(())
+        let commands = request.updates.clone();
+        let failed = |fault| (fault, commands.clone());
+        let asked = Asked::new(&request, &snapshot.refs).map_err(|error| failed(error.into()))?;
+        let purpose = asked.purpose;
+        let this = Push { hearing: Hearing { purpose, ..self.hearing }, ..*self };
+        let pushed = this.receive(request, asked, input, watch).map_err(failed)?;
+        this.decide_on(snapshot, pushed, reply, watch).map_err(failed)
+    }
+
+    /// The same for a push that the gate has made itself. An error means that nothing came of it.
+    pub(super) fn take_made(
+        &self,
+        snapshot: Snapshot<'_>,
+        request: Request,
+        quarantine: Quarantine,
+        reply: &Reply<'_>,
+    ) -> Result<(), Fault> {
+        let asked = Asked::new(&request, &snapshot.refs)?;
+        let base = self.target.objects().clone();
+        let (options, received) = (Vec::new(), Received::default());
+        let pushed = Pushed { request, asked, options, wait: None, quarantine, received, base };
+        self.decide_on(snapshot, pushed, reply, &Watch::default())
     }
 
     /// Push options and the pack, into the quarantine.
-    fn receive(&self, request: Request, input: &mut dyn BufRead, watch: &Watch) -> Result<Pushed, Fault> {
+    fn receive(&self, request: Request, asked: Asked, input: &mut dyn BufRead, watch: &Watch) -> Result<Pushed, Fault> {
         watch.stage("receiving objects", self.limits.receive_time_max);
         let mut options = Vec::new();
         if request.capabilities.push_options {
             let limits = self.limits;
             options = command::read_push_options(input, limits.push_options_max, limits.push_option_bytes_max)?;
         }
+        let wait = asked::wait(&options, self.limits)?;
         let begun = Instant::now();
         let mut quarantine = Quarantine::create(&self.target.incoming)?;
         let mut received = Received::default();
@@ -197,46 +210,112 @@ impl Push<'_> {
             received = receive::unpack(input, &mut quarantine, &base, self.limits, &progress, &watch.stop)?;
         }
         self.metrics.stage(Stage::Receive, begun.elapsed());
-        Ok(Pushed { request, options, quarantine, received, base })
+        Ok(Pushed { request, asked, options, wait, quarantine, received, base })
     }
 
-    /// Judges, and makes the decision durable: from here on the push is in the record, whatever happens.
+    /// Judges, makes the decision durable, and does what follows from it. An error means that there was no decision.
     fn decide_on<'s>(
         &'s self,
         mut snapshot: Snapshot<'s>,
         pushed: Pushed,
+        reply: &Reply<'_>,
         watch: &Watch,
-    ) -> Result<(Snapshot<'s>, Pushed, Judged), Fault> {
+    ) -> Result<(), Fault> {
         watch.stage("judging", self.limits.judge_time_max);
         if snapshot.taken.elapsed() > REFS_AGE_MAX {
             snapshot = self.snapshot()?;
         }
         let new = pushed.quarantine.store()?;
-        let updates = &pushed.request.updates;
+        let updates = &pushed.asked.updates;
         let mut judged =
             self.judge(updates, &snapshot.refs, (Some(&new), &pushed.base), &pushed.received, &watch.stop)?;
-        let Judged { facts, judgement, .. } = &judged;
-        let entry = records::decision(self, &pushed.request, &pushed.received, pushed.options.len(), facts, judgement);
+        if let Decision::Hold = judged.judgement.decision
+            && let Some(holds) = self.holds.filter(|_| pushed.asked.purpose != Purpose::Check)
+        {
+            // Whatever comes of it, the upstream is done with for now.
+            drop(snapshot);
+            return self.hold(holds, pushed, judged, reply);
+        }
+        let entry = self.entry(&pushed, &judged);
+        let notes = self.notes()?;
+        let replaced = match (&judged.judgement.decision, entry.purpose) {
+            (Decision::Accept(_), Purpose::Push) => self.replaced(&entry)?,
+            _ => Vec::new(),
+        };
+        let dropped: Vec<PushId> = replaced.iter().map(|step| step.push).collect();
+        self.record(&entry, replaced, notes.pushes())?;
+        dropped.iter().for_each(|push| self.holds.iter().for_each(|packs| packs.remove(*push)));
+        drop(judged.turn.take());
+        match (&judged.judgement.decision, pushed.asked.purpose) {
+            (Decision::Accept(_), Purpose::Review | Purpose::Check) => {
+                self.answer_passed(&pushed, &judged.judgement, &notes, reply);
+            }
+            (Decision::Accept(approval), Purpose::Push) => {
+                watch.stage("forwarding to the upstream", self.limits.forward_time_max);
+                self.forward(approval, snapshot, pushed, &judged, &notes, reply);
+            }
+            (Decision::Hold, purpose) => {
+                let verdict = if purpose == Purpose::Check { Verdict::WouldHold } else { Verdict::NotHeld };
+                self.answer(verdict, retry_after(&judged.judgement), updates, &judged.judgement, &notes, reply);
+            }
+            (Decision::Refuse, _) => {
+                // If the client is gone there is nobody to tell.
+                let _ = reply.say(&judged.proposed.errors);
+                self.answer(
+                    Verdict::Refused,
+                    retry_after(&judged.judgement),
+                    updates,
+                    &judged.judgement,
+                    &notes,
+                    reply,
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// The decision as it is recorded.
+    pub(super) fn entry(&self, pushed: &Pushed, judged: &Judged) -> DecisionEntry {
+        let Judged { facts, judgement, .. } = judged;
+        let purpose = pushed.asked.purpose;
+        let updates = &pushed.asked.updates;
+        let (request, received) = (&pushed.request, &pushed.received);
+        let entry = records::decision(self, (request, updates), received, pushed.options.len(), facts, judgement);
+        DecisionEntry { purpose, ..entry }
+    }
+
+    /// Makes a decision durable: from here on the push is in the record, whatever happens.
+    pub(super) fn record(
+        &self,
+        entry: &DecisionEntry,
+        replaced: Vec<HoldEntry>,
+        told: Vec<PushId>,
+    ) -> Result<(), Fault> {
         let begun = Instant::now();
-        self.store.decided(&entry)?;
+        self.store.decided_over(entry, replaced, told)?;
         self.metrics.stage(Stage::Record, begun.elapsed());
+        self.count(entry);
+        Ok(())
+    }
+
+    /// Counts a decision and logs it.
+    fn count(&self, entry: &DecisionEntry) {
         self.metrics.decided(entry.decision, self.begun.elapsed());
-        for finding in &judgement.findings {
+        for finding in &entry.findings {
             self.metrics.finding(&finding.rule);
             if let Some(would) = finding.would {
                 self.metrics.observed(&finding.rule, would.as_str());
             }
         }
         tracing::info!(
-            decision = judgement.decision.as_str(),
-            findings = judgement.findings.len(),
-            commits = facts.commits.len(),
-            pack.bytes = facts.pack_bytes,
+            decision = entry.decision.as_str(),
+            purpose = entry.purpose.as_str(),
+            findings = entry.findings.len(),
+            commits = entry.commits,
+            pack.bytes = entry.pack_bytes,
             time_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             "decided"
         );
-        drop(judged.turn.take());
-        Ok((snapshot, pushed, judged))
     }
 
     fn forward(
@@ -245,10 +324,9 @@ impl Push<'_> {
         snapshot: Snapshot<'_>,
         pushed: Pushed,
         judged: &Judged,
+        notes: &Notes,
         reply: &Reply<'_>,
-        watch: &Watch,
     ) {
-        watch.stage("forwarding to the upstream", self.limits.forward_time_max);
         let objects_dir = self.target.objects_dir();
         // What was judged is what the refs reach. git itself packs more when it leaves out a ref of its own accord.
         let has_strays = self.has_strays(&pushed);
@@ -261,30 +339,10 @@ impl Push<'_> {
         };
         // Push options go on only to the very repository the client meant; another upstream's are not for agents to set.
         let options = if matches!(self.target.base, Base::Own { .. }) { &pushed.options[..] } else { &[] };
-        let _turn = self.keeper.filter(|_| judged.proposed.proposal.is_some()).map(Keeper::turn);
         let mut relay = |text: &[u8]| self.target.relay(reply, text);
-        let begun = Instant::now();
-        let outcomes = match snapshot.connection.push(approval, source, options, &mut relay) {
-            Ok(outcomes) => outcomes,
-            Err(error) => {
-                tracing::warn!(%error, "the push could not be sent to the upstream");
-                not_sent(approval.updates(), &error)
-            }
-        };
-        self.metrics.stage(Stage::Forward, begun.elapsed());
-        let entry = records::outcome(self, approval.updates(), &outcomes);
-        entry.refs.iter().for_each(|outcome| self.metrics.outcome(outcome.result));
-        if let Err(error) = self.store.settled(&entry) {
-            // The decision stands without an outcome: it is settled against the upstream at the next start.
-            tracing::error!(%error, "the outcome cannot be recorded");
-        }
-        self.adopt(&outcomes, &judged.proposed);
-        self.answer_outcomes(&outcomes, &pushed.request.updates, &judged.judgement, reply);
-        if outcomes.iter().any(|o| matches!(o.outcome, Outcome::Ok(_))) {
-            let kinds: Vec<(RefUpdate, UpdateKind)> =
-                judged.facts.updates.iter().map(|u| (u.update.clone(), u.kind)).collect();
-            self.target.keep(Some(pushed.quarantine).filter(|_| !has_strays), &kinds);
-        }
+        let sent = self.send(approval, snapshot.connection, source, options, &judged.proposed, &mut relay);
+        self.answer_outcomes(&sent, &pushed.request.updates, &judged.judgement, notes, reply);
+        self.target.keep_sent(&sent, &judged.facts, Some(pushed.quarantine).filter(|_| !has_strays));
     }
 
     /// Whether the pack brought objects that none of the refs reaches: nobody has judged them, and they go nowhere.
@@ -297,9 +355,4 @@ impl Push<'_> {
         let objects = Objects::new(None, self.target.objects());
         others.any(|id| !objects.in_base(id))
     }
-}
-
-fn not_sent(updates: &[RefUpdate], error: &ForwardError) -> Vec<RefOutcome> {
-    let outcome = Outcome::Rejected { class: Rejection::Refused, reason: error.to_string() };
-    updates.iter().map(|update| RefOutcome { name: update.name.clone(), outcome: outcome.clone() }).collect()
 }

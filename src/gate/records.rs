@@ -2,8 +2,8 @@
 
 use crate::forward::{Outcome, RefOutcome, Rejection};
 use crate::gate::judge::Push;
-use crate::model::{Purpose, PushFacts, RefUpdate};
-use crate::policy::Judgement;
+use crate::model::{Purpose, PushFacts, RefUpdate, RepoName};
+use crate::policy::{Judgement, Policy};
 use crate::receive::Received;
 use crate::record::{
     AbortEntry, ClientAgent, DecisionEntry, FindingEntry, Holds, Mode, OutcomeEntry, RefOutcome as RefOutcomeEntry,
@@ -14,14 +14,14 @@ use jiff::Timestamp;
 
 pub fn decision(
     push: &Push<'_>,
-    request: &Request,
+    (request, meant): (&Request, &[RefUpdate]),
     received: &Received,
     push_options: usize,
     facts: &PushFacts,
     judgement: &Judgement,
 ) -> DecisionEntry {
     let updates: Vec<UpdateEntry> = if facts.updates.is_empty() {
-        request.updates.iter().map(UpdateEntry::from).collect()
+        meant.iter().map(UpdateEntry::from).collect()
     } else {
         facts.updates.iter().map(UpdateEntry::from).collect()
     };
@@ -34,7 +34,7 @@ pub fn decision(
         key: push.session.key_fingerprint.clone(),
         peer: push.session.peer,
         policy: push.policy.digest().to_owned(),
-        mode: if push.policy.observes(&push.target.name) { Mode::Observe } else { Mode::Enforce },
+        mode: mode(push.policy, &push.target.name),
         updates,
         commits: facts.commits.len() as u64,
         pack_bytes: received.pack_bytes,
@@ -46,7 +46,12 @@ pub fn decision(
         client: ClientAgent::new(&request.capabilities.agent),
         purpose: Purpose::Push,
         hold_until: None,
+        same_as: None,
     }
+}
+
+pub fn mode(policy: &Policy, repo: &RepoName) -> Mode {
+    if policy.observes(repo) { Mode::Observe } else { Mode::Enforce }
 }
 
 pub fn abort(push: &Push<'_>, updates: &[RefUpdate], cause: &str, message: &str) -> AbortEntry {

@@ -2,7 +2,8 @@
 
 use crate::forward::{self, Settled};
 use crate::gate::{Gate, under_way};
-use crate::record::{DecisionEntry, EventEntry, Holds, OutcomeEntry, RefOutcome, RefResult, UpdateEntry};
+use crate::record::{EventEntry, Holds, OutcomeEntry, RefOutcome, RefResult, UpdateEntry};
+use crate::store::Unsettled;
 use jiff::Timestamp;
 use std::collections::HashSet;
 
@@ -39,7 +40,7 @@ impl Gate {
         left
     }
 
-    fn settle(&self, entry: &DecisionEntry) -> Asked {
+    fn settle(&self, entry: &Unsettled) -> Asked {
         let Some(target) = self.targets.get(&entry.repo) else {
             tracing::warn!(push.id = %entry.push, repo = %entry.repo, "a push cannot be settled: its repository is not set up");
             return Asked::InVain;
@@ -63,9 +64,18 @@ impl Gate {
         let refs = entry.updates.iter().zip(&settled).map(|(update, settled)| outcome(update, *settled)).collect();
         let (push, repo, principal) = (entry.push, entry.repo.clone(), entry.principal.clone());
         let outcome = OutcomeEntry { push, time: Timestamp::now(), repo, principal, refs };
-        match self.store.settled(&outcome) {
+        // An approval still stands if nothing of its push was sent: it is tried again.
+        let was_sent = settled.iter().any(|settled| *settled != Settled::NotLanded);
+        let written = match entry.is_release && !was_sent {
+            true => self.store.unsent(&outcome),
+            false => self.store.settled(&outcome),
+        };
+        match written {
             Ok(_) => {
                 under_way::forget(&target.locks(), entry.push);
+                if entry.is_release && was_sent {
+                    self.packs.remove(entry.push);
+                }
                 tracing::info!(push.id = %entry.push, "settled a push that was under way at the last stop");
                 let event = EventEntry { push: Some(push), ..EventEntry::new("settled-at-restart", Timestamp::now()) };
                 self.note(event);

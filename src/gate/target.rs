@@ -1,12 +1,14 @@
 //! Where a push is aimed: the upstream, and the objects refgate has of it.
 
 use crate::config::Upstream;
+use crate::gate::owners::OwnersCache;
 use crate::git::mirror::{Mirror, MirrorError};
 use crate::git::{ObjectStore, local, upload_pack, upstream};
 use crate::model::{Limits, ObjectId, RefName, RefUpdate, RepoName, UpdateKind};
 use crate::policy::{PatternList, Policy, Subject, Who};
 use crate::receive::{Durability, Quarantine, Reply};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 /// One repository as a push meets it.
 pub struct Target {
@@ -17,6 +19,9 @@ pub struct Target {
     /// Where quarantines are made; on the file system of the objects they may become part of.
     pub incoming: PathBuf,
     pub base: Base,
+    /// Held while one approved push is judged again and sent.
+    pub releases: Mutex<()>,
+    pub owners: OwnersCache,
 }
 
 /// What the objects of a push come on top of.

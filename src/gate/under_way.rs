@@ -20,9 +20,22 @@ fn path(dir: &Path, push: PushId) -> PathBuf {
     dir.join(format!("{push}.lock"))
 }
 
+/// Of a held push that is released: the client that pushed it may still be there, waiting.
+fn release_path(dir: &Path, push: PushId) -> PathBuf {
+    dir.join(format!("{push}.release.lock"))
+}
+
 impl UnderWay {
     pub fn begin(dir: &Path, push: PushId) -> io::Result<Self> {
-        let path = path(dir, push);
+        Self::lock(path(dir, push))
+    }
+
+    /// The same for the release of a held push.
+    pub fn begin_release(dir: &Path, push: PushId) -> io::Result<Self> {
+        Self::lock(release_path(dir, push))
+    }
+
+    fn lock(path: PathBuf) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
         file.lock()?;
         Ok(Self { path, file })
@@ -39,8 +52,9 @@ impl Drop for UnderWay {
 /// Whether a process that an earlier gate started for this push still lives.
 #[must_use]
 pub fn is_at_work(dir: &Path, push: PushId) -> bool {
-    let Ok(file) = File::open(path(dir, push)) else { return false };
-    matches!(file.try_lock(), Err(TryLockError::WouldBlock))
+    let is_locked =
+        |path: PathBuf| File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)));
+    is_locked(path(dir, push)) || is_locked(release_path(dir, push))
 }
 
 /// Removes what a killed gate left of pushes that nobody is at work on any more. Only for a start.
@@ -55,6 +69,7 @@ pub fn sweep(dir: &Path) {
 /// Removes what a killed gate left of a push that is settled.
 pub fn forget(dir: &Path, push: PushId) {
     let _ = std::fs::remove_file(path(dir, push));
+    let _ = std::fs::remove_file(release_path(dir, push));
 }
 
 #[cfg(test)]

@@ -11,12 +11,7 @@ pub fn find(objects: &Objects, commit: &ObjectId, path: &str) -> Result<Option<E
 
 /// The same for a path that may hold any bytes.
 pub fn find_bytes(objects: &Objects, commit: &ObjectId, path: &[u8]) -> Result<Option<Entry>, ReadError> {
-    let mut buffer = Vec::new();
-    objects.read(commit, Kind::Commit, &mut buffer)?;
-    let tree = CommitRefIter::from_bytes(&buffer, gix::hash::Kind::Sha1)
-        .tree_id()
-        .map_err(|_| ReadError::Malformed(*commit))?;
-    let mut entry = Entry { mode: 0o40000, id: tree };
+    let mut entry = Entry { mode: 0o40000, id: of(objects, commit)? };
     for name in path.split(|byte| *byte == b'/') {
         if !entry.is_tree() {
             return Ok(None);
@@ -27,6 +22,14 @@ pub fn find_bytes(objects: &Objects, commit: &ObjectId, path: &[u8]) -> Result<O
         }
     }
     Ok(Some(entry))
+}
+
+/// The tree of a commit.
+pub fn of(objects: &Objects, commit: &ObjectId) -> Result<ObjectId, ReadError> {
+    let mut buffer = Vec::new();
+    objects.read(commit, Kind::Commit, &mut buffer)?;
+    let mut commit_object = CommitRefIter::from_bytes(&buffer, gix::hash::Kind::Sha1);
+    commit_object.tree_id().map_err(|_| ReadError::Malformed(*commit))
 }
 
 /// The names and entries of one tree.

@@ -44,6 +44,20 @@ pub struct Limits {
     /// For one fetch by a client, or from the upstream.
     pub fetch_time_max: Duration,
 
+    // Held pushes.
+    /// How long a held push waits for a human.
+    pub hold_time_max: Duration,
+    /// How long an approval counts while others are missing.
+    pub approval_time_max: Duration,
+    /// The longest `-o wait=…`.
+    pub wait_time_max: Duration,
+    /// Held pushes of one repository at a time.
+    pub held_pushes_max: u64,
+    /// Bytes of their packs together.
+    pub held_bytes_max: u64,
+    /// How long a replaced or deleted tip is kept.
+    pub undo_time_max: Duration,
+
     // Connections.
     pub connections_max: usize,
     pub connections_per_address_max: usize,
@@ -83,6 +97,12 @@ impl Default for Limits {
             judge_time_max: Duration::from_secs(600),
             forward_time_max: Duration::from_secs(600),
             fetch_time_max: Duration::from_secs(3600),
+            hold_time_max: Duration::from_secs(7 * 24 * 3600),
+            approval_time_max: Duration::from_secs(24 * 3600),
+            wait_time_max: Duration::from_secs(3600),
+            held_pushes_max: 10_000,
+            held_bytes_max: 64 * 1024 * MIB,
+            undo_time_max: Duration::from_secs(30 * 24 * 3600),
             connections_max: 512,
             connections_per_address_max: 128,
             connections_per_principal_max: 64,

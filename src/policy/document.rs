@@ -4,6 +4,7 @@ use crate::policy::Policy;
 use crate::policy::grant::Grant;
 use crate::policy::people::People;
 use crate::policy::presets;
+use crate::policy::rules::read_approvers;
 use crate::policy::settings;
 use crate::strict::{self, Problem, Problems, Table};
 use sha2::{Digest, Sha256};
@@ -19,10 +20,11 @@ fn read(root: &mut Table<'_, '_>, text: &str, problems: &mut Vec<Problem>) -> Po
     let people = People::read(root, problems);
     let grants = root.get("grant").and_then(|v| v.array(problems)).unwrap_or_default();
     let grants = grants.into_iter().filter_map(|v| Grant::read(v, &people, problems)).collect();
-    let repos = settings::read(root, problems);
+    let admins = root.get("admins").map(|v| read_approvers(v, &people, problems));
+    let repos = settings::read(root, &people, problems);
     let rules = root.get("rule").and_then(|v| v.table(problems)).map(|mut table| table.entries()).unwrap_or_default();
     let rules = presets::rules(rules, &repos, &people, problems);
-    Policy { digest: digest(text), people, grants, rules, repos }
+    Policy { digest: digest(text), people, grants, rules, repos, admins }
 }
 
 fn digest(text: &str) -> String {

@@ -11,7 +11,7 @@ use crate::policy::pattern::{Place, Subject, Who};
 use crate::policy::pattern_list::{PatternList, Why};
 use crate::policy::rules::Rule;
 use crate::policy::source::Source;
-use crate::policy::{Case, Judgement, Policy, Principal};
+use crate::policy::{Case, Hearing, Judgement, Policy, Principal};
 use bstr::BString;
 use jiff::Timestamp;
 
@@ -292,7 +292,17 @@ impl<'a> Asked<'a> {
         };
         let usage = &Usage::default();
         let findings_max = 1000;
-        self.policy.judge(&Case { principal, repo, facts: &facts, findings: &[], usage, now: *now, findings_max })
+        let hearing = Hearing::default();
+        self.policy.judge(&Case {
+            principal,
+            repo,
+            facts: &facts,
+            findings: &[],
+            usage,
+            now: *now,
+            findings_max,
+            hearing,
+        })
     }
 }
 

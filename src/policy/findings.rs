@@ -4,6 +4,7 @@ pub use crate::model::Fix;
 use crate::model::{
     Change, CommitFacts, Direction, Effect, Escaped, Finding, ObjectId, Place, RefName, Sighting, UpdateFacts,
 };
+use crate::policy::hearing::{self, Held};
 use crate::policy::pattern::Subject;
 use crate::policy::settings::Mode;
 pub use crate::policy::voice::Voice;
@@ -32,6 +33,8 @@ pub struct Findings {
     /// Keys of what is only counted. A collision makes the count one too small, no finding weaker.
     counted: HashSet<u64>,
     strongest: Option<Effect>,
+    /// Every rule that holds and every path it holds, also of what is only counted.
+    held: Held,
     /// First parent of the oldest commit, but for the tip, that has to be rewritten; commits come newest first. Every
     /// command rewrites from there on: a later start would no longer be in the history after the first command.
     oldest_base: Option<ObjectId>,
@@ -92,6 +95,7 @@ impl Findings {
             index: HashMap::new(),
             counted: HashSet::new(),
             strongest: None,
+            held: Held::new(),
             oldest_base: None,
         }
     }
@@ -99,6 +103,11 @@ impl Findings {
     #[must_use]
     pub fn strongest(&self) -> Option<Effect> {
         self.strongest
+    }
+
+    #[must_use]
+    pub fn held(&self) -> &Held {
+        &self.held
     }
 
     /// Takes in a finding that is complete.
@@ -206,6 +215,7 @@ impl Findings {
 
     fn store(&mut self, finding: Finding, whole: Option<Whole>, commit: Option<ObjectId>, undo: Option<Undo>) {
         self.strongest = self.strongest.max(Some(finding.effect));
+        hearing::note(&mut self.held, &finding);
         let place = &finding.place;
         let effect = (finding.effect, finding.would);
         let key: Key = (finding.rule.clone(), effect, place.ref_name.clone(), place.path.clone(), whole);

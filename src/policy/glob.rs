@@ -122,7 +122,9 @@ fn parse_token(c: char, rest: &str, of: PatternOf) -> Result<(Token, usize), Bad
         '[' => Err(BadPattern::Bracket),
         '{' if !rest.starts_with(PRINCIPAL) => Err(BadPattern::Brace),
         '{' => match of {
-            PatternOf::Path | PatternOf::PushedRef | PatternOf::AnyRef => Ok((Token::Principal, PRINCIPAL.len())),
+            PatternOf::Path | PatternOf::PushedRef | PatternOf::GrantedRef | PatternOf::AnyRef => {
+                Ok((Token::Principal, PRINCIPAL.len()))
+            }
             PatternOf::Repo | PatternOf::Name => Err(BadPattern::Principal),
         },
         '\\' => match rest.as_bytes().get(1) {
@@ -142,7 +144,7 @@ pub fn check_grammar(glob: &Glob, of: PatternOf) -> Result<(), BadPattern> {
     });
     match of {
         PatternOf::Path => Ok(()),
-        PatternOf::AnyRef | PatternOf::PushedRef => {
+        PatternOf::AnyRef | PatternOf::PushedRef | PatternOf::GrantedRef => {
             if bytes.any(|t| matches!(t, Token::Byte(b' ' | b'~' | b'^' | b':' | b'?' | b'*' | b'[' | b'\\'))) {
                 return Err(BadPattern::NotARef);
             }
@@ -169,7 +171,11 @@ fn check_ref_start(glob: &Glob, of: PatternOf) -> Result<(), BadPattern> {
         return Err(BadPattern::NotFullRef);
     }
     let is_too_short = glob.segments.len() < 3 && !glob.segments.contains(&Segment::Any);
-    if of == PatternOf::PushedRef && (is_too_short || !can_be(1, &["heads", "tags"])) {
+    let spaces: &[&str] = match of {
+        PatternOf::GrantedRef => &["heads", "tags", "for"],
+        _ => &["heads", "tags"],
+    };
+    if of != PatternOf::AnyRef && (is_too_short || !can_be(1, spaces)) {
         return Err(BadPattern::NotPushed);
     }
     Ok(())

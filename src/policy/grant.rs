@@ -74,7 +74,7 @@ impl Grant {
                     .help("write both to let push, none of them to let read only"),
             );
         }
-        let refs = list(refs, PatternOf::PushedRef, problems);
+        let refs = list(refs, PatternOf::GrantedRef, problems);
         let allow = allow.and_then(|v| read_allow(v, problems)).unwrap_or_default();
         let written = table.get("write");
         let writes_nothing = written.is_some_and(Value::is_empty_array);
@@ -110,6 +110,14 @@ impl Grant {
     #[must_use]
     pub fn has_ref(&self, ref_name: &RefName, who: Who<'_>) -> bool {
         self.refs.as_ref().is_some_and(|refs| refs.allows(&Subject::name(ref_name.as_bstr()), who))
+    }
+
+    /// Whether the grant lets ask for review of a push to this ref.
+    #[must_use]
+    pub fn proposes(&self, ref_name: &RefName, who: Who<'_>) -> bool {
+        let short = if ref_name.is_branch() { ref_name.short() } else { ref_name.as_bstr() };
+        let name = [b"refs/for/".as_slice(), short].concat();
+        self.refs.as_ref().is_some_and(|refs| refs.allows(&Subject::name(&name), who))
     }
 
     /// Whether somebody has this ref by it.

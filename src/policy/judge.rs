@@ -1,13 +1,13 @@
 //! The decision: who may, what every rule says, and the strongest effect of it all.
 
-use crate::model::{Direction, Effect, Finding, Group, Needs, PushFacts, UpdateFacts, UpdateKind};
+use crate::model::{Direction, Effect, Finding, Group, Needs, Purpose, PushFacts, RefName, UpdateFacts, UpdateKind};
 use crate::policy::findings::{ChangeView, Findings, Fix, Shape, Voice, Word, shell_word, short};
 use crate::policy::grant::Grant;
 use crate::policy::pattern::{Place, Subject, Who};
 use crate::policy::rules::{Rule, always};
 use crate::policy::settings::{RepoSettings, SymlinkTargets};
 use crate::policy::symlink;
-use crate::policy::{Approval, Case, Decision, Judgement, Policy};
+use crate::policy::{Approval, Case, Decision, Demand, Judgement, Policy, REVIEW};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Judges a push. Pure: the same case gives the same findings in the same order.
@@ -22,20 +22,28 @@ pub fn judge(policy: &Policy, case: &Case<'_>) -> Judgement {
     let lenses = scene.lenses(&mut findings);
     scene.judge_updates(&mut findings);
     scene.judge_commits(&lenses, &mut findings);
-    decide(case, findings)
+    scene.ask_for_review(&mut findings);
+    decide(policy, case, findings)
 }
 
-fn decide(case: &Case<'_>, findings: Findings) -> Judgement {
+fn decide(policy: &Policy, case: &Case<'_>, findings: Findings) -> Judgement {
+    let demands = policy.demands(findings.held(), case.principal, case.repo, &case.hearing, case.now);
+    // Only a push can be approved; what is only tried is told what would hold it.
+    let is_approved =
+        case.hearing.purpose != Purpose::Check && !demands.is_empty() && demands.iter().all(Demand::is_met);
     let decision = match findings.strongest() {
-        None | Some(Effect::Warn) => {
-            let updates = case.facts.updates.iter().map(|u| u.update.clone()).collect();
-            Decision::Accept(Approval { repo: case.repo.clone(), updates })
-        }
+        None | Some(Effect::Warn) => accept(case),
+        Some(Effect::Hold) if is_approved => accept(case),
         Some(Effect::Hold) => Decision::Hold,
         Some(Effect::Refuse) => Decision::Refuse,
     };
     let (findings, more_findings) = findings.finish(shape(case.facts), case.facts.more_sightings);
-    Judgement { findings, more_findings, decision }
+    Judgement { findings, more_findings, decision, demands }
+}
+
+fn accept(case: &Case<'_>) -> Decision {
+    let updates = case.facts.updates.iter().map(|u| u.update.clone()).collect();
+    Decision::Accept(Approval { repo: case.repo.clone(), updates })
 }
 
 fn shape(facts: &PushFacts) -> Shape {
@@ -124,7 +132,7 @@ impl<'a> Scene<'a> {
     fn grants_of(&self, update: &UpdateFacts, findings: &mut Findings) -> (Numbered<'a, Grant>, Numbered<'a, Grant>) {
         let case = self.case;
         let name = &update.update.name;
-        let allowing = self.grants().filter(|(_, g)| g.allow.contains(&update.kind) && g.has_ref(name, self.who()));
+        let allowing = self.grants().filter(|(_, g)| g.allow.contains(&update.kind) && self.reaches(g, name));
         let exceeded = |grant: &Grant| grant.quota.exceeded(case.usage, case.facts.pack_bytes);
         let (spent, live): (Vec<_>, Vec<_>) = allowing.partition(|(_, grant)| exceeded(grant).is_some());
         if !live.is_empty() {
@@ -135,6 +143,34 @@ impl<'a> Scene<'a> {
             None => self.refuse_update(update, findings),
         }
         (live, spent)
+    }
+
+    /// Whether the grant gives this ref for what the push asks: a review may also be asked of a ref that is not its own.
+    fn reaches(&self, grant: &Grant, name: &RefName) -> bool {
+        let may_propose = self.case.hearing.purpose != Purpose::Push;
+        grant.has_ref(name, self.who()) || (may_propose && grant.proposes(name, self.who()))
+    }
+
+    /// A push that asks for review is held, whatever the rules say; so would be one that can only ask for it.
+    fn ask_for_review(&self, findings: &mut Findings) {
+        let held = Voice { effect: Effect::Hold, ..Voice::always(REVIEW) };
+        for update in &self.case.facts.updates {
+            let name = &update.update.name;
+            let is_own = self.grants().any(|(_, g)| g.allow.contains(&update.kind) && g.has_ref(name, self.who()));
+            let only_by_review = match self.case.hearing.purpose {
+                Purpose::Push => false,
+                Purpose::Review => true,
+                Purpose::Check => !is_own,
+            };
+            if only_by_review && matches!(update.kind, UpdateKind::Rewind | UpdateKind::Delete) {
+                let message = "fetch first: this is not on top of what the branch holds now".to_owned();
+                let fix = Fix::Text("git fetch origin, rebase onto that branch, and push again".to_owned());
+                findings.update(Voice::always("ref.moved"), update, message, fix);
+            } else if only_by_review {
+                let message = "asks for review: a human decides".to_owned();
+                findings.update(held, update, message, Fix::Text(String::new()));
+            }
+        }
     }
 
     fn refuse_update(&self, update: &UpdateFacts, findings: &mut Findings) {
@@ -631,6 +667,7 @@ until = 2026-01-01T00:00:00Z
                 usage: &Usage::default(),
                 now: now(),
                 findings_max,
+                hearing: crate::policy::Hearing::default(),
             };
             let judgement = policy.judge(&case);
             let shown = |f: Finding| f.place.path.map_or(f.message, |path| path.to_string());
@@ -657,6 +694,7 @@ until = 2026-01-01T00:00:00Z
             usage: &Usage::default(),
             now: now(),
             findings_max: 9,
+            hearing: crate::policy::Hearing::default(),
         };
         let rules: Vec<String> = policy.judge(&case).findings.into_iter().map(|f| f.rule).collect();
         assert_eq!(rules, ["ref.no-grant", "r"]);

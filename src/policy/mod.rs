@@ -1,6 +1,7 @@
 //! The admin's policy: facts in, findings out. No file, clock, network, async or log here.
 
 mod added;
+pub mod codeowners;
 mod content;
 mod document;
 mod examiner;
@@ -10,6 +11,8 @@ mod findings;
 mod fold;
 mod glob;
 mod grant;
+mod handles;
+mod hearing;
 mod ident;
 mod judge;
 mod lint;
@@ -39,6 +42,7 @@ pub use content::{Blobs, Unreadable};
 pub use examiner::Examiner;
 pub use explain::{Explanation, Note, Question, Role, Teller};
 use grant::Grant;
+pub use hearing::{CODEOWNERS, Demand, Hearing, Owners, REVIEW};
 use jiff::Timestamp;
 pub use pattern::{Subject, Who};
 pub use pattern_list::PatternList;
@@ -58,6 +62,8 @@ pub struct Policy {
     grants: Vec<Grant>,
     rules: Vec<Rule>,
     repos: BTreeMap<RepoName, Repo>,
+    /// Groups and humans, as written; `None` if the policy does not say.
+    admins: Option<Vec<String>>,
 }
 
 /// Who may act, as the policy knows them.
@@ -80,6 +86,7 @@ pub struct Case<'a> {
     pub usage: &'a Usage,
     pub now: Timestamp,
     pub findings_max: usize,
+    pub hearing: Hearing<'a>,
 }
 
 /// What the policy says of a push.
@@ -91,6 +98,8 @@ pub struct Judgement {
     /// How many more there are than `findings` holds.
     pub more_findings: usize,
     pub decision: Decision,
+    /// What people must say before it goes on, if findings hold it: also of what they have said already.
+    pub demands: Vec<Demand>,
 }
 
 #[must_use]

@@ -14,6 +14,8 @@ pub enum PatternOf {
     Path,
     /// A ref that can be pushed: under `refs/heads/` or `refs/tags/`.
     PushedRef,
+    /// The same, or one to ask for review of: `refs/for/<branch>`.
+    GrantedRef,
     /// Any ref there may be, to read.
     AnyRef,
     Repo,
@@ -74,7 +76,7 @@ impl BadPattern {
             Self::Escape => "write `\\\\` for the backslash itself (in a '…' string)",
             Self::Control => "paths with control characters are always refused",
             Self::NotFullRef => "write the full name: refs/heads/main",
-            Self::NotPushed => "write refs/heads/… or refs/tags/…",
+            Self::NotPushed => "write refs/heads/… or refs/tags/…; in a grant also refs/for/…",
             Self::NotARef => "git check-ref-format says what a ref name may hold",
             Self::NotAName => "names have letters, digits, `.`, `_` and `-`",
         }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 /// Everybody the policy knows.
 #[derive(Debug, Default)]
 pub struct People {
-    list: Vec<Person>,
+    pub(super) list: Vec<Person>,
     by_name: BTreeMap<String, usize>,
     by_key: HashMap<KeyData, usize>,
     by_certificate: HashMap<String, usize>,
@@ -26,6 +26,8 @@ pub struct Person {
     pub emails: Vec<String>,
     /// Names this principal commits under; empty: any.
     pub names: Vec<String>,
+    /// What else a human is called at the forge, where it is not the name: `@handle` of CODEOWNERS, without the `@`.
+    pub handles: Vec<String>,
     pub keys: Vec<KeyData>,
     pub span: Span,
     /// Every setting there is, with its value.
@@ -70,6 +72,7 @@ impl People {
         let mut people = Self::default();
         let mut keys = Vec::new();
         let mut sponsors = Vec::new();
+        let mut handles = Vec::new();
         for (word, kind) in KINDS {
             let Some(mut all) = root.get(word).and_then(|v| v.table(problems)) else { continue };
             for (name, span, value) in all.entries() {
@@ -82,6 +85,9 @@ impl People {
                 if kind == PrincipalKind::Agent {
                     sponsors.extend(table.get("sponsor").map(|v| (index, v)));
                 }
+                if kind == PrincipalKind::Human {
+                    handles.extend(table.get("handles").map(|v| (index, v)));
+                }
                 table.finish(problems);
                 if let Some(person) = people.list.get_mut(index) {
                     person.settings = Origin::Policy.keys(&table, &[]);
@@ -91,6 +97,9 @@ impl People {
         people.read_credentials(&keys, problems);
         for (index, value) in sponsors {
             people.read_sponsor(index, value, problems);
+        }
+        for (index, value) in handles {
+            people.read_handles(index, value, problems);
         }
         people.read_groups(root, problems);
         people
@@ -174,8 +183,8 @@ impl People {
         }
         let index = self.list.len();
         let principal = Principal { name: parsed, kind, sponsor: None };
-        let (emails, names, keys, settings) = Default::default();
-        self.list.push(Person { principal, emails, names, keys, span, settings });
+        let (emails, names, handles, keys, settings) = Default::default();
+        self.list.push(Person { principal, emails, names, handles, keys, span, settings });
         self.by_name.insert(name.to_owned(), index);
         Some(index)
     }

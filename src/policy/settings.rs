@@ -1,8 +1,11 @@
 //! `[repo.NAME]` of the policy: how a repository's pushes are judged beside grants and rules.
 
 use crate::model::RepoName;
+use crate::policy::codeowners::Syntax;
 use crate::policy::pattern_list::one_or_more;
+use crate::policy::people::People;
 use crate::policy::presets::{self, PRESETS, Preset};
+use crate::policy::rules::read_approvers;
 use crate::policy::source::{Key, Origin};
 use crate::strict::{Problem, Span, Table, Value, suggest};
 use std::collections::BTreeMap;
@@ -13,6 +16,10 @@ pub struct Repo {
     pub settings: RepoSettings,
     /// The presets in use, each with its place.
     pub presets: Vec<(&'static Preset, Span)>,
+    /// Who approves what is held and says nothing of it itself: groups and humans, as written.
+    pub approvers: Vec<String>,
+    /// Whose rules its CODEOWNERS file follows.
+    pub codeowners: Syntax,
     pub keys: Vec<Key>,
     pub span: Span,
 }
@@ -71,7 +78,8 @@ pub enum ReservedNames {
 }
 
 /// What counts where nothing is said.
-pub const DEFAULTS: [(&str, &str); 4] = [
+pub const DEFAULTS: [(&str, &str); 5] = [
+    ("codeowners", "\"github\""),
     ("mode", "\"enforce\""),
     ("symlink_targets", "\"checked\""),
     ("tags_without_tagger", "\"refuse\""),
@@ -79,14 +87,14 @@ pub const DEFAULTS: [(&str, &str); 4] = [
 ];
 
 /// Reads all `[repo.NAME]`.
-pub fn read(root: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> BTreeMap<RepoName, Repo> {
+pub fn read(root: &mut Table<'_, '_>, people: &People, problems: &mut Vec<Problem>) -> BTreeMap<RepoName, Repo> {
     let mut all = BTreeMap::new();
     let Some(mut table) = root.get("repo").and_then(|v| v.table(problems)) else { return all };
     for (name, span, value) in table.entries() {
         match RepoName::parse(&name) {
             Err(error) => problems.push(Problem::new(span, error.to_string())),
             Ok(name) => {
-                let settings = value.table(problems).map(|mut table| read_one(&mut table, problems));
+                let settings = value.table(problems).map(|mut table| read_one(&mut table, people, problems));
                 all.insert(name, settings.unwrap_or_default());
             }
         }
@@ -94,7 +102,7 @@ pub fn read(root: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> BTreeMap<R
     all
 }
 
-fn read_one(table: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> Repo {
+fn read_one(table: &mut Table<'_, '_>, people: &People, problems: &mut Vec<Problem>) -> Repo {
     let presets = table.get("preset").map(|v| read_presets(v, problems)).unwrap_or_default();
     let mode = table.get("mode").and_then(|v| v.one_of(&MODES, problems));
     let symlink_targets = table
@@ -106,6 +114,8 @@ fn read_one(table: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> Repo {
     let reserved_names = table
         .get("reserved_names")
         .and_then(|v| v.one_of(&[("refuse", ReservedNames::Refuse), ("allow", ReservedNames::Allow)], problems));
+    let approvers = table.get("approvers").map(|v| read_approvers(v, people, problems)).unwrap_or_default();
+    let codeowners = table.get("codeowners").and_then(|v| v.one_of(&Syntax::WORDS, problems)).unwrap_or_default();
     table.finish(problems);
     let settings = RepoSettings {
         mode: mode.unwrap_or_default(),
@@ -113,7 +123,14 @@ fn read_one(table: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> Repo {
         tags_without_tagger: tags_without_tagger.unwrap_or_default(),
         reserved_names: reserved_names.unwrap_or_default(),
     };
-    Repo { settings, presets, keys: Origin::Policy.keys(table, &DEFAULTS), span: table.span.clone() }
+    Repo {
+        settings,
+        presets,
+        approvers,
+        codeowners,
+        keys: Origin::Policy.keys(table, &DEFAULTS),
+        span: table.span.clone(),
+    }
 }
 
 fn read_presets(value: Value<'_, '_>, problems: &mut Vec<Problem>) -> Vec<(&'static Preset, Span)> {

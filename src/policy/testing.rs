@@ -4,7 +4,7 @@ use crate::model::{
     Change, CommitFacts, Direction, Entry, Group, ObjectId, PrincipalName, PushFacts, RefName, RefUpdate, RepoName,
     UpdateFacts, UpdateKind, Usage,
 };
-use crate::policy::{Blobs, Case, Examiner, Judgement, Policy, Principal, Unreadable};
+use crate::policy::{Blobs, Case, Examiner, Hearing, Judgement, Policy, Principal, Unreadable};
 use jiff::Timestamp;
 
 pub const FILE: u32 = 0o100644;
@@ -108,6 +108,7 @@ pub fn judge_with_usage(text: &str, facts: &PushFacts, usage: Usage) -> Judgemen
         usage: &usage,
         now: now(),
         findings_max: 20,
+        hearing: Hearing::default(),
     };
     policy.judge(&case)
 }
@@ -240,6 +241,7 @@ fn examined(text: &str, mut facts: PushFacts, memory: &Memory, raw: &[u8]) -> Ju
         usage: &Usage::default(),
         now: now(),
         findings_max: 20,
+        hearing: Hearing::default(),
     };
     policy.judge(&case)
 }

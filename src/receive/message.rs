@@ -11,7 +11,16 @@ use std::fmt::Write;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Accepted,
+    /// It waits for a human.
     Held,
+    /// A human said no.
+    Rejected,
+    /// A human would have to say yes, and nobody can be asked here.
+    NotHeld,
+    /// Only tried: it would be accepted.
+    Passed,
+    /// Only tried: it would be held.
+    WouldHold,
     Refused,
     /// The policy accepted it; the upstream did not take it.
     NotTaken,
@@ -23,8 +32,11 @@ impl Verdict {
     fn title(self) -> &'static str {
         match self {
             Self::Accepted => "ACCEPTED",
-            Self::Held => "REFUSED",
-            Self::Refused => "REFUSED",
+            Self::Held => "HELD",
+            Self::Rejected => "REJECTED",
+            Self::Passed => "PASSED",
+            Self::WouldHold => "WOULD BE HELD",
+            Self::NotHeld | Self::Refused => "REFUSED",
             Self::NotTaken => "NOT TAKEN BY THE UPSTREAM",
             Self::Unclear => "UNCLEAR",
         }
@@ -33,7 +45,9 @@ impl Verdict {
     fn consequence(self) -> &'static str {
         match self {
             Self::Accepted => "forwarded to the upstream",
-            Self::Held | Self::Refused => "nothing was sent upstream",
+            Self::Held => "waits for a human; do not push it again",
+            Self::Passed | Self::WouldHold => "only tried: nothing was sent or kept",
+            Self::Rejected | Self::NotHeld | Self::Refused => "nothing was sent upstream",
             Self::NotTaken => "nothing was changed upstream",
             Self::Unclear => "the connection to the upstream broke; fetch to see what it holds",
         }
@@ -41,8 +55,8 @@ impl Verdict {
 
     fn decision(self) -> &'static str {
         match self {
-            Self::Accepted | Self::NotTaken | Self::Unclear => "accept",
-            Self::Held => "hold",
+            Self::Accepted | Self::NotTaken | Self::Unclear | Self::Passed => "accept",
+            Self::Held | Self::Rejected | Self::NotHeld | Self::WouldHold => "hold",
             Self::Refused => "refuse",
         }
     }
@@ -50,7 +64,10 @@ impl Verdict {
     fn outcome(self) -> &'static str {
         match self {
             Self::Accepted => "forwarded",
-            Self::Held | Self::Refused => "not-sent",
+            Self::Held => "held",
+            Self::Rejected => "rejected",
+            Self::Passed | Self::WouldHold => "checked",
+            Self::NotHeld | Self::Refused => "not-sent",
             Self::NotTaken => "not-taken",
             Self::Unclear => "unknown",
         }
@@ -92,6 +109,30 @@ pub struct Message<'a> {
     pub findings: &'a [Finding],
     /// Findings that are not in the list.
     pub more_findings: usize,
+    /// How a held push stands.
+    pub hold: Option<&'a Standing>,
+    /// What became of earlier held pushes; one line each, safe to show.
+    pub notes: &'a [String],
+    /// How the gate's verbs are called: `ssh -p 2222 git@gate`.
+    pub gate: &'a str,
+}
+
+/// How a held push stands, as its pusher is told. All texts are safe to show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Standing {
+    pub state: &'static str,
+    /// What is missing: `1 of owners`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+    /// To the second, as in the record.
+    pub expires: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Held pushes whose place this one took.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replaces: Vec<String>,
 }
 
 /// Findings shown in full, with their fix; the others are in the JSON line.
@@ -122,8 +163,10 @@ impl Message<'_> {
             };
             writeln!(text, "  {}. {}{mark}  {}{}", index + 1, finding.rule, finding.place.shown(), finding.message)?;
             let same = self.findings.iter().take(index).position(|earlier| earlier.fix == finding.fix);
+            // There is nothing to fix where a human is to look.
+            let is_held = self.verdict == Verdict::Held && finding.effect == Effect::Hold;
             match same {
-                _ if finding.fix.is_empty() => {}
+                _ if finding.fix.is_empty() || is_held => {}
                 Some(earlier) => writeln!(text, "     fix: as for {}", earlier + 1)?,
                 None => writeln!(text, "     fix: {}", finding.fix)?,
             }
@@ -132,11 +175,39 @@ impl Message<'_> {
         if hidden > 0 {
             writeln!(text, "  and {hidden} more: see the last line")?;
         }
-        if self.verdict == Verdict::Held {
-            writeln!(text, "  a human would have to approve this, and holding a push for that is not there yet")?;
+        if self.verdict == Verdict::NotHeld {
+            writeln!(
+                text,
+                "  a human would have to approve this, and none can be asked here: push to the gate itself"
+            )?;
         }
-        if self.verdict != Verdict::Accepted {
-            writeln!(text, "  push {}", self.push)?;
+        if let Some(hold) = self.hold {
+            self.write_standing(text, hold)?;
+        }
+        for note in self.notes {
+            writeln!(text, "  since then: {note}")?;
+        }
+        match self.verdict {
+            Verdict::Accepted => Ok(()),
+            Verdict::Held | Verdict::Rejected => {
+                writeln!(text, "  push {}   {} status {}", self.push, self.gate, self.push)
+            }
+            _ => writeln!(text, "  push {}", self.push),
+        }
+    }
+
+    fn write_standing(&self, text: &mut String, hold: &Standing) -> std::fmt::Result {
+        if self.verdict == Verdict::Rejected {
+            let by = hold.by.as_deref().unwrap_or("a human");
+            writeln!(text, "  rejected by {by}: {}", hold.reason)?;
+            writeln!(text, "  fix: change it as {by} asks, and push the new commit")?;
+            return Ok(());
+        }
+        if !hold.needs.is_empty() {
+            writeln!(text, "  needs {}; expires {}", hold.needs.join(", and "), hold.expires)?;
+        }
+        for push in &hold.replaces {
+            writeln!(text, "  it takes the place of your held push {push}")?;
         }
         Ok(())
     }
@@ -171,6 +242,7 @@ impl Message<'_> {
             retry: self.retry.as_str(),
             findings,
             more_findings: more,
+            hold: self.hold,
         };
         serde_json::to_string(&line).unwrap_or_default()
     }
@@ -186,6 +258,8 @@ struct JsonLine<'a> {
     findings: Vec<JsonFinding<'a>>,
     #[serde(skip_serializing_if = "is_zero")]
     more_findings: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold: Option<&'a Standing>,
 }
 
 fn is_zero(n: &usize) -> bool {
@@ -256,6 +330,9 @@ mod tests {
             updates: &updates,
             findings,
             more_findings: 0,
+            hold: None,
+            notes: &[],
+            gate: "ssh GATE",
         };
         message.render()
     }

@@ -21,11 +21,17 @@ pub enum Durability {
     Synced,
 }
 
-/// A directory of mode 0700 that is removed when the value is dropped.
+/// A directory of mode 0700 that is removed when the value is dropped, unless the push is held.
 #[derive(Debug)]
 pub struct Quarantine {
-    dir: tempfile::TempDir,
+    dir: Place,
     pack: Option<PathBuf>,
+}
+
+#[derive(Debug)]
+enum Place {
+    Passing(tempfile::TempDir),
+    Kept(PathBuf),
 }
 
 impl Quarantine {
@@ -37,12 +43,44 @@ impl Quarantine {
             fs::DirBuilder::new().mode(0o700).create(dir.path().join("pack"))?;
             Ok(dir)
         };
-        make().map(|dir| Self { dir, pack: None }).map_err(QuarantineError)
+        make().map(|dir| Self { dir: Place::Passing(dir), pack: None }).map_err(QuarantineError)
+    }
+
+    /// The objects of a held push, from where [`Self::keep_at`] put them.
+    #[must_use]
+    pub fn kept(dir: PathBuf) -> Self {
+        Self { dir: Place::Kept(dir), pack: None }
+    }
+
+    /// Makes it last, with all that is in it, under another name on the same file system; whatever is there goes.
+    pub fn keep_at(self, target: &Path) -> io::Result<()> {
+        let pack_dir = self.pack_dir();
+        for entry in fs::read_dir(&pack_dir)? {
+            fs::File::open(entry?.path())?.sync_all()?;
+        }
+        fs::File::open(&pack_dir)?.sync_all()?;
+        fs::File::open(self.objects_dir())?.sync_all()?;
+        match fs::remove_dir_all(target) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        match self.dir {
+            Place::Passing(dir) => {
+                fs::rename(dir.path(), target)?;
+                // Its name is gone: there is nothing left to remove.
+                let _ = dir.keep();
+            }
+            Place::Kept(dir) => fs::rename(dir, target)?,
+        }
+        target.parent().map_or(Ok(()), |parent| fs::File::open(parent)?.sync_all())
     }
 
     #[must_use]
     pub fn objects_dir(&self) -> &Path {
-        self.dir.path()
+        match &self.dir {
+            Place::Passing(dir) => dir.path(),
+            Place::Kept(dir) => dir,
+        }
     }
 
     /// The objects in here, without the mirror's.
@@ -57,7 +95,7 @@ impl Quarantine {
     }
 
     pub(super) fn pack_dir(&self) -> PathBuf {
-        self.dir.path().join("pack")
+        self.objects_dir().join("pack")
     }
 
     pub(super) fn set_pack(&mut self, path: PathBuf) {

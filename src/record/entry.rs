@@ -51,6 +51,9 @@ pub struct DecisionEntry {
     /// Of a held push: until when it waits for a human.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub hold_until: Option<Timestamp>,
+    /// Of a push that is held already: that one.
+    #[serde(with = "word::optional", skip_serializing_if = "Option::is_none", default)]
+    pub same_as: Option<PushId>,
 }
 
 fn is_ordinary(purpose: &Purpose) -> bool {
@@ -351,6 +354,7 @@ mod tests {
             client: ClientAgent::new(b"git/2.47\x1b"),
             purpose: Purpose::Push,
             hold_until: None,
+            same_as: None,
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Values and bytes only. Keeping them is the business of `store`.
 
+mod approval;
 pub mod chain;
 mod control;
 mod entry;
@@ -9,6 +10,7 @@ mod hold;
 mod line;
 mod word;
 
+pub use approval::{ApprovalOf, ApprovedRef, NotThis};
 pub use chain::{Broken, Hash, Head, Why};
 pub use control::{Control, ControlEntry};
 pub use entry::{

@@ -4,17 +4,18 @@
 //! that, a bare word in its place, and a few verbs; whatever else a shell would understand is an error.
 
 use crate::model::{InvalidName, RepoName};
+use crate::verbs::{self, GrammarError};
 
-/// Bytes of one exec line. A name has at most 100; git-shell was once overrun by long ones (CVE-2022-39260).
-pub const COMMAND_LENGTH_MAX: usize = 1024;
+/// Bytes of one exec line. A name has at most 100, a reason 1,000; git-shell was once overrun by long lines
+/// (CVE-2022-39260).
+pub const COMMAND_LENGTH_MAX: usize = 4096;
 
 /// What the client asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     ReceivePack(RepoName),
     UploadPack(RepoName),
-    Help,
-    WhoAmI,
+    Verb(verbs::Request),
 }
 
 /// Says which rule of the grammar a command line breaks. The texts go to the client and hold none of its bytes.
@@ -26,6 +27,8 @@ pub enum CommandError {
     TooLong,
     #[error("this server only speaks git push and git fetch; try: help")]
     Unknown,
+    #[error(transparent)]
+    Verb(#[from] GrammarError),
     #[error("git archive is not offered here; clone the repository instead")]
     UploadArchive,
     #[error("the command takes exactly one repository and no option")]
@@ -47,9 +50,7 @@ pub fn parse(line: &[u8]) -> Result<Command, CommandError> {
         b"git-receive-pack" => Ok(Command::ReceivePack(parse_repository(argument)?)),
         b"git-upload-pack" => Ok(Command::UploadPack(parse_repository(argument)?)),
         b"git-upload-archive" => Err(CommandError::UploadArchive),
-        b"help" | b"whoami" if !argument.is_empty() => Err(CommandError::Arguments),
-        b"help" => Ok(Command::Help),
-        b"whoami" => Ok(Command::WhoAmI),
+        verb if verbs::is_verb(verb) => Ok(Command::Verb(verbs::parse(line)?)),
         _ => Err(CommandError::Unknown),
     }
 }
@@ -153,8 +154,8 @@ mod tests {
             ("git-upload-pack ~/app", upload("app")),
             ("  git-upload-pack   app  ", upload("app")),
             ("git\tupload-pack\tapp", upload("app")),
-            ("help", Ok(Command::Help)),
-            ("whoami", Ok(Command::WhoAmI)),
+            ("help", verbs::parse(b"help").map(Command::Verb).map_err(CommandError::Verb)),
+            ("whoami --json", verbs::parse(b"whoami --json").map(Command::Verb).map_err(CommandError::Verb)),
             ("git-upload-pack 'a-b_c.d'", upload("a-b_c.d")),
         ];
         for (line, wanted) in table {
@@ -196,8 +197,8 @@ mod tests {
             (b"git-upload-pack 'app' --timeout=1", E::Arguments),
             (b"git-upload-pack app other", E::Arguments),
             (b"git-upload-pack app\nid", E::Arguments),
-            (b"help me", E::Arguments),
-            (b"whoami --json", E::Arguments),
+            (b"help me please", E::Verb(GrammarError::Usage("help [VERB]"))),
+            (b"whoami now", E::Verb(GrammarError::Usage("whoami"))),
             (b"git-upload-pack 'app", E::Quoting),
             (b"git-upload-pack app'", E::Quoting),
             (b"git-upload-pack 'app';id", E::Quoting),
@@ -227,7 +228,10 @@ mod tests {
     #[test]
     fn length_is_limited() {
         let line = |length: usize| format!("help{}", " ".repeat(length - 4));
-        assert_eq!(parse(line(COMMAND_LENGTH_MAX).as_bytes()), Ok(Command::Help));
+        assert_eq!(
+            parse(line(COMMAND_LENGTH_MAX).as_bytes()),
+            verbs::parse(b"help").map(Command::Verb).map_err(CommandError::Verb)
+        );
         assert_eq!(parse(line(COMMAND_LENGTH_MAX + 1).as_bytes()), Err(CommandError::TooLong));
     }
 

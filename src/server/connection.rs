@@ -35,11 +35,21 @@ pub struct Connection {
     pub draining: CancellationToken,
     /// The session has ended or is to end: nobody waits for the client any more.
     pub closed: CancellationToken,
+    /// The principal was revoked.
+    revoked: CancellationToken,
     pub tasks: TaskTracker,
     principals: Arc<Slots<PrincipalName>>,
     /// Set once, after authentication, with the place it takes among the principal's connections.
-    admitted: OnceLock<(PrincipalName, Slot<PrincipalName>)>,
+    admitted: OnceLock<Admitted>,
     activity: watch::Sender<Activity>,
+}
+
+/// Who is at the other end.
+struct Admitted {
+    name: PrincipalName,
+    _slot: Slot<PrincipalName>,
+    /// The service's number for the session.
+    number: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -109,6 +119,7 @@ impl Connection {
             peer,
             draining,
             closed: CancellationToken::new(),
+            revoked: CancellationToken::new(),
             tasks: TaskTracker::new(),
             principals,
             admitted: OnceLock::new(),
@@ -133,7 +144,10 @@ impl Connection {
     pub fn admit(&self, name: PrincipalName) -> bool {
         let Some(slot) = self.principals.take(name.clone()) else { return false };
         self.span.record("principal", name.as_str());
-        if self.admitted.set((name, slot)).is_err() {
+        let revoked = self.revoked.clone();
+        let number = self.service.session_begun(name.clone(), Box::new(move || revoked.cancel()));
+        if self.admitted.set(Admitted { name, _slot: slot, number }).is_err() {
+            self.service.session_ended(number);
             return false;
         }
         self.activity.send_modify(|activity| activity.admitted = true);
@@ -142,7 +156,7 @@ impl Connection {
 
     #[must_use]
     pub fn principal_name(&self) -> Option<&PrincipalName> {
-        self.admitted.get().map(|(name, _)| name)
+        self.admitted.get().map(|admitted| &admitted.name)
     }
 
     pub fn exec_starts(self: &Arc<Self>) -> Running {
@@ -178,6 +192,8 @@ pub enum End {
     ConnectionTime,
     Drained,
     Aborted,
+    /// Its principal was revoked.
+    Revoked,
 }
 
 fn after(start: Instant, duration: Duration) -> Instant {
@@ -194,6 +210,9 @@ pub async fn serve(connection: Arc<Connection>, config: Arc<Config>, socket: Soc
     };
     socket.end();
     connection.closed.cancel();
+    if let Some(admitted) = connection.admitted.get() {
+        connection.service.session_ended(admitted.number);
+    }
     connection.tasks.close();
     tokio::select! {
         () = connection.tasks.wait() => {}
@@ -253,6 +272,7 @@ async fn watch_over(connection: &Connection, socket: &Socket, session: &mut Runn
             result = &mut *session => return Watched::Ended(result),
             () = sleep_until(deadline) => {}
             _ = changes.changed() => {}
+            () = connection.revoked.cancelled() => return Watched::ToEnd(End::Revoked),
             () = connection.draining.cancelled(), if !draining => {}
         }
     }

@@ -3,10 +3,14 @@
 use super::bridge::{self, Input};
 use super::command::{self, Command};
 use super::connection::{Connection, Running};
+use super::screen;
 use super::service::Service;
+use super::terminal::{self, Lines, Terminal};
 use crate::gate::{ProtocolVersion, Session};
 use crate::model::{Escaped, RepoName};
 use crate::policy::Principal;
+use crate::verbs::text::Paper;
+use crate::verbs::{self, Said, Verb};
 use crate::wire::pkt_line;
 use russh::server::Msg;
 use russh::{Channel, ChannelReadHalf, ChannelWriteHalf};
@@ -36,13 +40,14 @@ pub struct Exec {
     pub caller: Option<(Principal, String)>,
     pub request: Request,
     pub version: ProtocolVersion,
+    pub terminal: Option<Terminal>,
     pub closed: CancellationToken,
 }
 
 /// What to do about a request.
 enum Answer {
     Say(Ending),
-    Serve(GitService, RepoName, Session),
+    Serve(Work, Session),
 }
 
 /// The last a channel carries.
@@ -53,24 +58,27 @@ struct Ending {
     status: u32,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum GitService {
-    ReceivePack,
-    UploadPack,
+/// What an engine does.
+enum Work {
+    ReceivePack(RepoName),
+    UploadPack(RepoName),
+    Verb(verbs::Request),
 }
 
 /// Runs a command to its exit status, and closes the channel.
 pub async fn run(exec: Exec, channel: Channel<Msg>) {
-    let Exec { running, connection, caller, request, version, closed } = exec;
+    let Exec { running, connection, caller, request, version, terminal, closed } = exec;
     let idle_time_max = connection.service.limits().idle_time_max;
     let (read, write) = channel.split();
+    let has_terminal = terminal.is_some();
     let ending = match answer(&connection, caller, request) {
         Answer::Say(ending) => ending,
-        Answer::Serve(git, repo, session) => {
-            let engine = Engine { service: Arc::clone(&connection.service), git, repo, session, version };
+        Answer::Serve(work, session) => {
+            let engine = Engine { service: Arc::clone(&connection.service), work, session, version, terminal };
             serve(engine, &connection, read, &write, idle_time_max, &closed).await
         }
     };
+    let ending = if has_terminal { ending.returned() } else { ending };
     // Nobody waits longer for a client to take the last words than for anything else.
     let finished = tokio::select! {
         result = tokio::time::timeout(idle_time_max, finish(&write, ending)) => result.is_ok_and(|sent| sent.is_ok()),
@@ -80,6 +88,14 @@ pub async fn run(exec: Exec, channel: Channel<Msg>) {
         debug!(parent: &connection.span, "the client did not wait for the end");
     }
     drop(running);
+}
+
+impl Ending {
+    /// For a client that reads raw.
+    fn returned(self) -> Self {
+        let stderr = String::from_utf8_lossy(&terminal::returned(self.stderr.as_bytes())).into_owned();
+        Self { stdout: terminal::returned(&self.stdout), stderr, status: self.status }
+    }
 }
 
 async fn finish(write: &ChannelWriteHalf<Msg>, ending: Ending) -> Result<(), russh::Error> {
@@ -98,33 +114,34 @@ fn answer(connection: &Connection, caller: Option<(Principal, String)>, request:
         return complain(FATAL, "the server is stopping, try again later");
     }
     let line = match request {
-        Request::Shell => return Answer::Say(Ending { stderr: help(&principal), status: 1, ..Ending::default() }),
+        Request::Shell => {
+            let stderr = connection.service.greeting(&principal);
+            return Answer::Say(Ending { stderr, status: 1, ..Ending::default() });
+        }
         Request::Exec(line) => line,
     };
-    let (git, repo) = match command::parse(&line) {
-        Ok(Command::ReceivePack(repo)) => (GitService::ReceivePack, repo),
-        Ok(Command::UploadPack(repo)) => (GitService::UploadPack, repo),
-        Ok(Command::Help) => return print(help(&principal)),
-        Ok(Command::WhoAmI) => return print(who_am_i(&principal, &key_fingerprint)),
+    let session = Session { principal, key_fingerprint, peer: Some(connection.peer) };
+    let work = match command::parse(&line) {
+        Ok(Command::ReceivePack(repo)) => Work::ReceivePack(repo),
+        Ok(Command::UploadPack(repo)) => Work::UploadPack(repo),
+        Ok(Command::Verb(request)) => return Answer::Serve(Work::Verb(request), session),
         Err(error) => {
             let line = Escaped(line.get(..LOGGED_BYTES_MAX).unwrap_or(&line));
             warn!(parent: &connection.span, %line, %error, "command refused");
             return complain(FATAL, &error.to_string());
         }
     };
-    if !connection.service.may_see_repo(&principal, &repo) {
+    if let Work::ReceivePack(repo) | Work::UploadPack(repo) = &work
+        && !connection.service.may_see_repo(&session.principal, repo)
+    {
         warn!(parent: &connection.span, %repo, "repository unknown or forbidden");
-        return Answer::Say(not_found(&repo));
+        return Answer::Say(not_found(repo));
     }
-    Answer::Serve(git, repo, Session { principal, key_fingerprint, peer: Some(connection.peer) })
+    Answer::Serve(work, session)
 }
 
 fn complain(status: u32, text: &str) -> Answer {
     Answer::Say(Ending { stderr: format!("refgate: {text}\n"), status, ..Ending::default() })
-}
-
-fn print(text: String) -> Answer {
-    Answer::Say(Ending { stdout: text.into_bytes(), ..Ending::default() })
 }
 
 /// One answer for a repository that is not there and one that is not the principal's: an error packet
@@ -136,40 +153,32 @@ fn not_found(repo: &RepoName) -> Ending {
     Ending { stdout, status: FATAL, ..Ending::default() }
 }
 
-fn help(principal: &Principal) -> String {
-    format!(
-        "refgate: hello {}; this server only speaks git push and fetch.\n\
-         \n\
-         \x20 git clone ssh://HOST:PORT/REPO     and then fetch and push as ever\n\
-         \x20 ssh -p PORT HOST whoami            who your key says you are\n\
-         \x20 ssh -p PORT HOST help              this text\n\
-         \n\
-         Each push is judged by the policy of its repository before it reaches the real one.\n\
-         There is no shell here, and no other way in.\n",
-        principal.name
-    )
-}
-
-fn who_am_i(principal: &Principal, key_fingerprint: &str) -> String {
-    let sponsor = principal.sponsor.as_ref().map(|name| format!(", sponsored by {name}")).unwrap_or_default();
-    format!("{} ({}{sponsor}), key {key_fingerprint}\n", principal.name, principal.kind.as_str())
-}
-
 struct Engine {
     service: Arc<dyn Service>,
-    git: GitService,
-    repo: RepoName,
+    work: Work,
     session: Session,
     version: ProtocolVersion,
+    terminal: Option<Terminal>,
 }
 
 impl Engine {
-    fn run(&self, input: &mut Input, output: &mut bridge::Output) -> u32 {
-        match self.git {
-            GitService::ReceivePack => {
-                self.service.receive_pack(&self.session, &self.repo, self.version, input, output)
-            }
-            GitService::UploadPack => self.service.upload_pack(&self.session, &self.repo, self.version, input, output),
+    fn run(&self, mut input: Input, output: &mut bridge::Output) -> Said {
+        let (service, session) = (&self.service, &self.session);
+        let git = |status| Said { status, ..Said::default() };
+        match &self.work {
+            Work::ReceivePack(repo) => git(service.receive_pack(session, repo, self.version, &mut input, output)),
+            Work::UploadPack(repo) => git(service.upload_pack(session, repo, self.version, &mut input, output)),
+            Work::Verb(request) => match &self.terminal {
+                None => service.verb(session, request, Paper::PIPE, &mut input, output),
+                Some(terminal) if request.verb == Verb::Review => {
+                    service.review(session, terminal.size(), terminal.paper(), screen::events(input, terminal), output)
+                }
+                // Nobody types at other verbs but to end them.
+                Some(terminal) => {
+                    let typed = &mut screen::Typed(input);
+                    service.verb(session, request, terminal.paper(), typed, &mut Lines(output))
+                }
+            },
         }
     }
 }
@@ -184,16 +193,21 @@ async fn serve(
     closed: &CancellationToken,
 ) -> Ending {
     let undelivered = closed.child_token();
-    let mut input = Input::new(read, idle_time_max, undelivered.clone());
+    // Who looks at a screen does not type all the time.
+    let idle_time_max = match &engine.work {
+        Work::Verb(request) if request.verb == Verb::Review => connection.service.limits().connection_time_max,
+        _ => idle_time_max,
+    };
+    let input = Input::new(read, idle_time_max, undelivered.clone());
     let (mut output, drain) = bridge::output();
     let span = connection.span.clone();
-    let thread = tokio::task::spawn_blocking(move || span.in_scope(|| engine.run(&mut input, &mut output)));
+    let thread = tokio::task::spawn_blocking(move || span.in_scope(|| engine.run(input, &mut output)));
     if let Err(error) = drain.run(write, idle_time_max, closed).await {
         debug!(parent: &connection.span, %error, "output not delivered");
         undelivered.cancel();
     }
     match thread.await {
-        Ok(status) => Ending { status, ..Ending::default() },
+        Ok(Said { stderr, status }) => Ending { stderr, status, ..Ending::default() },
         Err(panic) => {
             error!(parent: &connection.span, %panic, "the engine panicked");
             Ending { stderr: "refgate: internal error\n".to_owned(), status: FATAL, ..Ending::default() }

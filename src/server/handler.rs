@@ -5,6 +5,7 @@
 
 use super::connection::{Connection, Credential};
 use super::exec::{self, Request};
+use super::terminal::Terminal;
 use super::{CHANNELS_MAX, protocol};
 use crate::gate::ProtocolVersion;
 use crate::policy::Principal;
@@ -29,6 +30,7 @@ struct OpenChannel {
     /// Taken by the one request that runs something.
     channel: Option<Channel<Msg>>,
     version: ProtocolVersion,
+    terminal: Option<Terminal>,
     closed: CancellationToken,
 }
 
@@ -71,16 +73,16 @@ impl SshHandler {
     fn start(&mut self, id: ChannelId, request: Request, session: &mut Session) -> Result<(), Error> {
         let taken = self.channels.get_mut(&id).and_then(|open| {
             let channel = open.channel.take()?;
-            Some((channel, open.version, open.closed.clone()))
+            Some((channel, open.version, open.terminal.clone(), open.closed.clone()))
         });
-        let Some((channel, version, closed)) = taken else {
+        let Some((channel, version, terminal, closed)) = taken else {
             return session.channel_failure(id);
         };
         session.channel_success(id)?;
         let caller = self.principal_now();
         let connection = Arc::clone(&self.connection);
         let run = exec::run(
-            exec::Exec { running: connection.exec_starts(), connection, caller, request, version, closed },
+            exec::Exec { running: connection.exec_starts(), connection, caller, request, version, terminal, closed },
             channel,
         );
         self.connection.tasks.spawn(run);
@@ -144,7 +146,8 @@ impl Handler for SshHandler {
         }
         let closed = self.connection.closed.child_token();
         let id = channel.id();
-        self.channels.insert(id, OpenChannel { channel: Some(channel), version: ProtocolVersion::V0, closed });
+        self.channels
+            .insert(id, OpenChannel { channel: Some(channel), version: ProtocolVersion::V0, terminal: None, closed });
         reply.accept().await;
         Ok(())
     }
@@ -185,15 +188,36 @@ impl Handler for SshHandler {
     async fn pty_request(
         &mut self,
         id: ChannelId,
-        _term: &str,
-        _col_width: u32,
-        _row_height: u32,
+        term: &str,
+        columns: u32,
+        rows: u32,
         _pix_width: u32,
         _pix_height: u32,
         _modes: &[(russh::Pty, u32)],
         session: &mut Session,
     ) -> Result<(), Error> {
-        session.channel_failure(id)
+        match self.channels.get_mut(&id) {
+            Some(open) if open.channel.is_some() => {
+                open.terminal = Some(Terminal::new(term, columns, rows));
+                session.channel_success(id)
+            }
+            Some(_) | None => session.channel_failure(id),
+        }
+    }
+
+    async fn window_change_request(
+        &mut self,
+        id: ChannelId,
+        columns: u32,
+        rows: u32,
+        _pix_width: u32,
+        _pix_height: u32,
+        _session: &mut Session,
+    ) -> Result<(), Error> {
+        if let Some(terminal) = self.channels.get_mut(&id).and_then(|open| open.terminal.as_mut()) {
+            terminal.resize(columns, rows);
+        }
+        Ok(())
     }
 
     async fn subsystem_request(&mut self, id: ChannelId, _name: &str, session: &mut Session) -> Result<(), Error> {

@@ -10,9 +10,11 @@ mod exec;
 mod handler;
 mod host_key;
 pub mod protocol;
+mod screen;
 mod service;
 mod slots;
 mod socket;
+mod terminal;
 
 pub use host_key::{HostKeyError, load_or_create_host_key};
 pub use service::Service;

@@ -17,7 +17,7 @@ const APPLICATION_ID: i64 = 0x7267_6174;
 const BUSY_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// One step of the schema each; the number of steps done is the file's `user_version`.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE record (
         seq INTEGER PRIMARY KEY,
@@ -48,6 +48,76 @@ const MIGRATIONS: [&str; 2] = [
         seq INTEGER NOT NULL REFERENCES record (seq),
         session TEXT NOT NULL
     ) STRICT;
+",
+    "
+    CREATE TABLE hold (
+        push TEXT PRIMARY KEY,
+        seq INTEGER NOT NULL REFERENCES record (seq),
+        repo TEXT NOT NULL,
+        principal TEXT NOT NULL,
+        state TEXT NOT NULL,
+        -- Which refs move from where to where: the same push again has the same.
+        same TEXT NOT NULL,
+        bytes INTEGER NOT NULL,
+        since_ms INTEGER NOT NULL,
+        expires_ms INTEGER NOT NULL,
+        changed_ms INTEGER NOT NULL,
+        by TEXT,
+        reason TEXT NOT NULL,
+        replaced_by TEXT,
+        -- Approved, and to be tried again: the gate or the upstream went away in between.
+        again INTEGER NOT NULL,
+        -- Whether the pusher has heard what became of it.
+        told INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX hold_same ON hold (principal, repo, same);
+    CREATE INDEX hold_open ON hold (repo, since_ms) WHERE state IN ('waiting', 'releasing');
+    CREATE INDEX hold_expires ON hold (expires_ms) WHERE state = 'waiting';
+    CREATE INDEX hold_untold ON hold (principal, repo) WHERE told = 0;
+
+    CREATE TABLE hold_ref (
+        push TEXT NOT NULL REFERENCES hold (push),
+        ref TEXT NOT NULL,
+        PRIMARY KEY (push, ref)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE approval (
+        push TEXT NOT NULL REFERENCES hold (push),
+        approver TEXT NOT NULL,
+        key TEXT NOT NULL,
+        policy TEXT NOT NULL,
+        time_ms INTEGER NOT NULL,
+        until_ms INTEGER NOT NULL,
+        signed INTEGER NOT NULL,
+        PRIMARY KEY (push, approver)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE freeze (
+        repo TEXT PRIMARY KEY,
+        by TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        since_ms INTEGER NOT NULL,
+        until_ms INTEGER
+    ) STRICT;
+
+    CREATE TABLE revoked (
+        principal TEXT PRIMARY KEY,
+        by TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        since_ms INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE undo (
+        push TEXT NOT NULL,
+        ref TEXT NOT NULL,
+        repo TEXT NOT NULL,
+        principal TEXT NOT NULL,
+        old TEXT NOT NULL,
+        new TEXT,
+        time_ms INTEGER NOT NULL,
+        PRIMARY KEY (push, ref)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX undo_repo ON undo (repo, time_ms);
 ",
     super::feed::SCHEMA,
 ];

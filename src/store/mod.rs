@@ -5,20 +5,27 @@
 
 mod feed;
 mod file;
+pub mod holds;
 mod read;
 mod session;
+mod steps;
 mod writer;
 
 pub use feed::{Generation, Lease, Positions};
-pub use read::{Filter, Stored};
+pub use holds::{Approved, Freeze, Hold, Revoked, Undo};
+pub use read::{Filter, Stored, Unsettled};
 pub use session::Turn;
 
-use crate::model::{PrincipalName, PushId, RepoName, Usage};
-use crate::record::{AbortEntry, Broken, DecisionEntry, EventEntry, Hash, Head, OutcomeEntry, Record};
+use crate::model::{HoldState, PrincipalName, PushId, RefName, RepoName, Usage};
+use crate::record::{
+    AbortEntry, Broken, ControlEntry, DecisionEntry, EventEntry, Hash, Head, HoldEntry, OutcomeEntry, Record,
+    ReleaseEntry,
+};
 use jiff::Timestamp;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use steps::{Closing, Side};
 use writer::Writer;
 
 /// Something is wrong with our own disk or file; never the client's fault, and never a reason to go on with a push.
@@ -38,6 +45,14 @@ pub enum StoreError {
     NotWaiting(PushId),
     #[error("push {0} was decided already")]
     Decided(PushId),
+    #[error("push {0} is not held")]
+    NotHeld(PushId),
+    #[error("held push {0} is {word} already", word = .1.as_str())]
+    HoldIs(PushId, HoldState),
+    #[error("repository {0} is frozen")]
+    Frozen(RepoName),
+    #[error("{0} was revoked")]
+    Revoked(PrincipalName),
     #[error("record {0} cannot be read")]
     Line(u64),
     #[error("a record cannot be written as a line")]
@@ -46,6 +61,22 @@ pub enum StoreError {
     ReadOnly,
     #[error("the store is closed")]
     Closed,
+}
+
+impl StoreError {
+    /// Whether the store works, and only this record does not fit what it holds.
+    #[must_use]
+    pub fn is_no(&self) -> bool {
+        matches!(
+            self,
+            Self::NotWaiting(_)
+                | Self::Decided(_)
+                | Self::NotHeld(_)
+                | Self::HoldIs(..)
+                | Self::Frozen(_)
+                | Self::Revoked(_)
+        )
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {
@@ -111,14 +142,68 @@ impl Store {
         self.write(Record::Event(entry.clone()))
     }
 
+    /// Writes a decision with held pushes whose place it takes, and those of which its pusher now hears: all or nothing.
+    pub fn decided_over(
+        &self,
+        entry: &DecisionEntry,
+        replaced: Vec<HoldEntry>,
+        told: Vec<PushId>,
+    ) -> Result<Sequence, StoreError> {
+        let records = std::iter::once(Record::Decision(entry.clone())).chain(replaced.into_iter().map(Record::Hold));
+        self.write_all(records.collect(), told.into_iter().map(Side::Told).collect())
+    }
+
+    /// Writes a step of a held push.
+    pub fn stepped(&self, entry: HoldEntry) -> Result<Sequence, StoreError> {
+        self.write(Record::Hold(entry))
+    }
+
+    /// Writes that a held push goes on or is refused, with the approval that made it so, if there is a new one.
+    pub fn released(&self, approval: Option<HoldEntry>, entry: ReleaseEntry) -> Result<Sequence, StoreError> {
+        let records = approval.map(Record::Hold).into_iter().chain([Record::Release(entry)]);
+        self.write_all(records.collect(), Vec::new())
+    }
+
+    /// Writes what came of an approved push that was never sent: it is to be tried again.
+    pub fn unsent(&self, entry: &OutcomeEntry) -> Result<Sequence, StoreError> {
+        let records = vec![(Record::Outcome(entry.clone()), Closing::Again)];
+        self.0.writer.as_ref().ok_or(StoreError::ReadOnly)?.write(records, Vec::new())
+    }
+
+    /// Writes what somebody does to the gate, and what follows from it for held pushes: all or nothing.
+    pub fn controlled(&self, entry: ControlEntry, steps: Vec<HoldEntry>) -> Result<Sequence, StoreError> {
+        let records = std::iter::once(Record::Control(entry)).chain(steps.into_iter().map(Record::Hold));
+        self.write_all(records.collect(), Vec::new())
+    }
+
+    /// An approved push waits for new approvals.
+    pub fn not_again(&self, push: PushId) -> Result<(), StoreError> {
+        self.write_all(Vec::new(), vec![Side::NotAgain(push)]).map(drop)
+    }
+
+    /// What a push replaced at this ref is kept no longer.
+    pub fn forget_undo(&self, push: PushId, name: RefName) -> Result<(), StoreError> {
+        self.write_all(Vec::new(), vec![Side::Forgotten(push, name)]).map(drop)
+    }
+
     fn write(&self, record: Record) -> Result<Sequence, StoreError> {
-        self.0.writer.as_ref().ok_or(StoreError::ReadOnly)?.write(&record)
+        self.write_all(vec![record], Vec::new())
+    }
+
+    fn write_all(&self, records: Vec<Record>, sides: Vec<Side>) -> Result<Sequence, StoreError> {
+        let records = records.into_iter().map(|record| (record, Closing::Final)).collect();
+        self.0.writer.as_ref().ok_or(StoreError::ReadOnly)?.write(records, sides)
+    }
+
+    /// Asks the tables of held pushes ([`holds`]).
+    pub fn ask<T>(&self, question: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        question(&self.reader())
     }
 
     /// Accepted pushes without an outcome whose process is gone: to be settled by asking the upstream.
     ///
     /// Pushes under way in this or another running process are not among them.
-    pub fn unsettled(&self) -> Result<Vec<DecisionEntry>, StoreError> {
+    pub fn unsettled(&self) -> Result<Vec<Unsettled>, StoreError> {
         let waiting = read::waiting(&self.reader())?;
         let mut sessions = session::Liveness::new(&self.0.directory);
         let gone = waiting.into_iter().filter(|(session, _)| !sessions.is_alive(session));

@@ -4,7 +4,7 @@ use super::writer::Row;
 use super::{Sequence, StoreError};
 use crate::model::{Count, PrincipalName, PushId, RepoName, Usage};
 use crate::record::chain::Follow;
-use crate::record::{Broken, DecisionEntry, Hash, Head, Record, Verdict, Why};
+use crate::record::{Broken, DecisionEntry, Hash, Head, Record, ReleaseEntry, UpdateEntry, Verdict, Why};
 use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
@@ -65,8 +65,20 @@ pub fn newest(connection: &Connection) -> Result<Option<Timestamp>, StoreError> 
     Ok(time.and_then(|time| Timestamp::from_millisecond(time).ok()))
 }
 
+/// An accepted push without an outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsettled {
+    pub push: PushId,
+    pub repo: RepoName,
+    pub principal: PrincipalName,
+    pub time: Timestamp,
+    pub updates: Vec<UpdateEntry>,
+    /// Whether it had been held, and approved.
+    pub is_release: bool,
+}
+
 /// Accepted pushes without an outcome, with the session each belongs to.
-pub fn waiting(connection: &Connection) -> Result<Vec<(String, DecisionEntry)>, StoreError> {
+pub fn waiting(connection: &Connection) -> Result<Vec<(String, Unsettled)>, StoreError> {
     let sql = "SELECT record.seq, line, hash, session FROM waiting JOIN record USING (seq) ORDER BY record.seq";
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map([], |row| Ok((Raw::read(row)?, row.get::<_, String>(3)?)))?;
@@ -74,10 +86,18 @@ pub fn waiting(connection: &Connection) -> Result<Vec<(String, DecisionEntry)>, 
     for row in rows {
         let (raw, session) = row?;
         let seq = raw.seq;
-        match raw.parse()?.record {
-            Record::Decision(entry) => entries.push((session, entry)),
-            _ => return Err(StoreError::Line(seq)),
-        }
+        let unsettled = match raw.parse()?.record {
+            Record::Decision(DecisionEntry { push, repo, principal, time, updates, .. }) => {
+                Unsettled { push, repo, principal, time, updates, is_release: false }
+            }
+            Record::Release(ReleaseEntry { push, repo, principal, time, updates, .. }) => {
+                Unsettled { push, repo, principal, time, updates, is_release: true }
+            }
+            Record::Hold(_) | Record::Outcome(_) | Record::Abort(_) | Record::Control(_) | Record::Event(_) => {
+                return Err(StoreError::Line(seq));
+            }
+        };
+        entries.push((session, unsettled));
     }
     Ok(entries)
 }

@@ -5,8 +5,8 @@
 
 use super::feed::News;
 use super::session::Session;
+use super::steps::{self, Closing, Side};
 use super::{Sequence, StoreError};
-use crate::model::{Purpose, PushId};
 use crate::record::{Broken, Hash, Head, Record, Verdict, Why};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::path::{Path, PathBuf};
@@ -23,7 +23,8 @@ const BATCH_MAX: usize = 512;
 type Answer = Result<Sequence, StoreError>;
 
 struct Job {
-    row: Row,
+    entries: Vec<Entry>,
+    sides: Vec<Side>,
     answer: SyncSender<Answer>,
 }
 
@@ -37,16 +38,13 @@ pub(super) struct Row {
     pub decision: Option<&'static str>,
     pub pack_bytes: i64,
     pub line: String,
-    step: Step,
 }
 
-/// What a record does to the list of pushes that wait for an outcome.
-#[derive(Clone, Copy)]
-enum Step {
-    None,
-    Decide(PushId),
-    Open(PushId),
-    Close(PushId),
+/// A record to be written, with what its outcome means for an approved push.
+pub struct Entry {
+    record: Record,
+    row: Row,
+    closing: Closing,
 }
 
 impl Row {
@@ -60,16 +58,6 @@ impl Row {
             decision: record.decision().map(Verdict::as_str),
             pack_bytes: i64::try_from(record.pack_bytes()).unwrap_or(i64::MAX),
             line,
-            step: match record {
-                Record::Decision(entry) if entry.decision == Verdict::Accept && entry.purpose != Purpose::Check => {
-                    Step::Open(entry.push)
-                }
-                Record::Decision(entry) => Step::Decide(entry.push),
-                Record::Outcome(entry) => Step::Close(entry.push),
-                Record::Hold(_) | Record::Release(_) | Record::Abort(_) | Record::Control(_) | Record::Event(_) => {
-                    Step::None
-                }
-            },
         }
     }
 }
@@ -90,12 +78,19 @@ impl Writer {
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
-    /// Returns when the record is on disk.
-    pub fn write(&self, record: &Record) -> Answer {
-        let line = record.to_line().map_err(|_| StoreError::Encode)?;
+    /// Returns when the records are on disk, all or none of them, with the number of the last.
+    pub fn write(&self, records: Vec<(Record, Closing)>, sides: Vec<Side>) -> Answer {
+        let encode = |(record, closing): (Record, Closing)| {
+            let line = record.to_line().map_err(|_| StoreError::Encode)?;
+            Ok(Entry { row: Row::new(&record, line), record, closing })
+        };
+        let entries = records.into_iter().map(encode).collect::<Result<Vec<_>, StoreError>>()?;
         let (answer, answered) = sync_channel(1);
-        let job = Job { row: Row::new(record, line), answer };
-        self.jobs.as_ref().ok_or(StoreError::Closed)?.send(job).map_err(|_| StoreError::Closed)?;
+        self.jobs
+            .as_ref()
+            .ok_or(StoreError::Closed)?
+            .send(Job { entries, sides, answer })
+            .map_err(|_| StoreError::Closed)?;
         answered.recv().map_err(|_| StoreError::Closed)?
     }
 }
@@ -137,23 +132,22 @@ impl Thread {
 
     /// Writes a batch. An outer error means that nothing of it was written.
     fn commit(&mut self, batch: &[Job]) -> Result<Vec<Answer>, StoreError> {
-        if self.session.is_none() && batch.iter().any(|job| matches!(job.row.step, Step::Open(_))) {
+        let is_accepted = |job: &Job| job.entries.iter().any(|entry| steps::opens_any(&entry.record));
+        if self.session.is_none() && batch.iter().any(is_accepted) {
             let failed = |error| StoreError::Open { path: self.directory.clone(), error: Arc::new(error) };
             self.session = Some(Session::start(&self.directory).map_err(failed)?);
         }
         let session = self.session.as_ref().map_or("", Session::name);
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let before = head(&transaction)?;
-        let mut head = before;
+        let mut transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut head = head(&transaction)?;
         let mut answers = Vec::with_capacity(batch.len());
-        for Job { row, .. } in batch {
-            let answer = append(&transaction, row, session, head);
-            match answer {
+        for job in batch {
+            match append_all(&mut transaction, job, session, head) {
                 Ok(next) => {
                     head = next;
                     answers.push(Ok(next.seq));
                 }
-                Err(error @ (StoreError::NotWaiting(_) | StoreError::Decided(_))) => answers.push(Err(error)),
+                Err(error) if error.is_no() => answers.push(Err(error)),
                 Err(error) => return Err(error),
             }
         }
@@ -162,6 +156,19 @@ impl Thread {
         transaction.commit()?;
         Ok(answers)
     }
+}
+
+/// Appends the records of one caller: all, or on an error none.
+fn append_all(transaction: &mut Transaction<'_>, job: &Job, session: &str, mut head: Head) -> Result<Head, StoreError> {
+    let savepoint = transaction.savepoint()?;
+    for entry in &job.entries {
+        head = append(&savepoint, entry, session, head)?;
+    }
+    for side in &job.sides {
+        steps::change(&savepoint, side)?;
+    }
+    savepoint.commit()?;
+    Ok(head)
 }
 
 /// The head in this transaction, which must be the newest record.
@@ -182,28 +189,15 @@ fn head(transaction: &Transaction<'_>) -> Result<Head, StoreError> {
     Ok(written)
 }
 
-/// Appends one record. The checks come before the first write, so that a refused record leaves no trace.
-fn append(transaction: &Transaction<'_>, row: &Row, session: &str, head: Head) -> Result<Head, StoreError> {
+/// Appends one record.
+fn append(connection: &Connection, entry: &Entry, session: &str, head: Head) -> Result<Head, StoreError> {
     let seq = head.seq.saturating_add(1);
-    match row.step {
-        Step::None => {}
-        Step::Decide(push) | Step::Open(push) => {
-            let sql = "SELECT 1 FROM record WHERE push = ?1 AND kind = 'decision'";
-            if transaction.prepare_cached(sql)?.exists([push.to_string()])? {
-                return Err(StoreError::Decided(push));
-            }
-        }
-        Step::Close(push) => {
-            let sql = "DELETE FROM waiting WHERE push = ?1";
-            if transaction.prepare_cached(sql)?.execute([push.to_string()])? == 0 {
-                return Err(StoreError::NotWaiting(push));
-            }
-        }
-    }
+    let row = &entry.row;
+    steps::apply(connection, &entry.record, entry.closing)?;
     let hash = head.hash.next(seq, &row.line);
     let sql = "INSERT INTO record (seq, kind, time_ms, push, repo, principal, decision, pack_bytes, line, hash)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-    transaction.prepare_cached(sql)?.execute(params![
+    connection.prepare_cached(sql)?.execute(params![
         seq,
         row.kind,
         row.time_ms,
@@ -215,9 +209,6 @@ fn append(transaction: &Transaction<'_>, row: &Row, session: &str, head: Head) -
         row.line,
         hash.as_bytes()
     ])?;
-    if let Step::Open(push) = row.step {
-        let sql = "INSERT INTO waiting (push, seq, session) VALUES (?1, ?2, ?3)";
-        transaction.prepare_cached(sql)?.execute(params![push.to_string(), seq, session])?;
-    }
+    steps::enter(connection, &entry.record, seq, session)?;
     Ok(Head { seq, hash })
 }

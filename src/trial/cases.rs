@@ -8,7 +8,7 @@ use crate::git::local::{LocalError, Repository};
 use crate::git::scratch::Scratch;
 use crate::git::{CommandError, ObjectStore, Objects, ReadError};
 use crate::model::{Finding, Limits, ObjectId, PrincipalName, RefName, RefUpdate, RepoName};
-use crate::policy::Policy;
+use crate::policy::{Hearing, Policy};
 use crate::strict::Problems;
 use crate::trial::case_file::{CaseFile, Expect};
 use crate::trial::stream;
@@ -129,7 +129,8 @@ pub fn run(
     let is_trusted = |name: &RefName| name.as_bstr() == MAIN || !policy.agent_may_write(&repo, name);
     let trusted: Vec<ObjectId> = before.values().filter(|(name, _)| is_trusted(name)).map(|(_, id)| *id).collect();
     let refs: Vec<(RefName, ObjectId)> = before.into_values().collect();
-    let trial = Trial { policy, principal: &principal, repo: &repo, limits, secrets: &SecretCache::default() };
+    let (secrets, hearing) = (&SecretCache::default(), Hearing::default());
+    let trial = Trial { policy, principal: &principal, repo: &repo, limits, secrets, hearing };
     let scene = Scene { refs: &refs, trusted: &trusted };
     let (_, judgement) = trial.hold(&objects, &updates, scene, now, stop)?;
     Ok(Outcome { expected: case.expect, decision: judgement.decision.as_str(), findings: judgement.findings })

@@ -5,7 +5,7 @@ use crate::examine::SecretCache;
 use crate::git::local::Step;
 use crate::git::{ObjectStore, Objects};
 use crate::model::{Effect, Finding, Limits, ObjectId, RefName, RefUpdate, RepoName};
-use crate::policy::{Policy, Principal};
+use crate::policy::{Hearing, Policy, Principal};
 use crate::trial::{Scene, Trial, TrialError};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -114,7 +114,7 @@ impl Replay<'_> {
         let updates = [RefUpdate { name: name.clone(), old: step.parent, new: Some(step.id) }];
         let refs: Vec<(RefName, ObjectId)> = step.parent.map(|parent| (name.clone(), parent)).into_iter().collect();
         let trusted: Vec<ObjectId> = step.parent.into_iter().collect();
-        let trial = Trial { policy, principal, repo, limits, secrets };
+        let trial = Trial { policy, principal, repo, limits, secrets, hearing: Hearing::default() };
         let scene = Scene { refs: &refs, trusted: &trusted };
         let (facts, judgement) = trial.hold(objects, &updates, scene, now, stop)?;
         let changes = facts.commits.iter().map(|commit| commit.changes.len()).sum();

@@ -13,7 +13,7 @@ use crate::examine::{self, ExamineError, SecretCache};
 use crate::git::{Objects, ReadError};
 use crate::inspect::{self, InspectError};
 use crate::model::{Finding, Limits, ObjectId, PushFacts, RefName, RefUpdate, RepoName, Usage};
-use crate::policy::{Case, Examiner, Judgement, Policy, Principal};
+use crate::policy::{Case, Examiner, Hearing, Judgement, Policy, Principal};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
@@ -26,6 +26,8 @@ pub struct Trial<'a> {
     pub repo: &'a RepoName,
     pub limits: &'a Limits,
     pub secrets: &'a SecretCache,
+    /// What it asks for, and what people have said of it.
+    pub hearing: Hearing<'a>,
 }
 
 /// The upstream at one moment.
@@ -95,6 +97,7 @@ impl Trial<'_> {
             usage,
             now,
             findings_max: self.limits.findings_max,
+            hearing: self.hearing,
         })
     }
 

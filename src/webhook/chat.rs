@@ -13,12 +13,12 @@ const LISTED_MAX: usize = 5;
 const CHARACTERS_MAX: usize = 200;
 
 /// For an incoming webhook: <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>.
-pub fn slack(event: &Event, address: Option<&str>) -> String {
+pub fn slack(event: &Event, gate: &str) -> String {
     let mut text = headline(event);
     for (label, value) in facts(event) {
         text += &format!("\n{label}: {value}");
     }
-    if let Some(command) = command(event, address) {
+    if let Some(command) = command(event, gate) {
         text += &format!("\n{command}");
     }
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
@@ -29,7 +29,7 @@ pub fn slack(event: &Event, address: Option<&str>) -> String {
 }
 
 /// For a Workflows webhook: an Adaptive Card in the attachment of a message.
-pub fn teams(event: &Event, address: Option<&str>) -> String {
+pub fn teams(event: &Event, gate: &str) -> String {
     let run = |text: &str| json!({ "type": "TextRun", "text": text });
     let block = |runs: Vec<Value>| json!({ "type": "RichTextBlock", "inlines": runs });
     let mut title = run(&headline(event));
@@ -40,7 +40,7 @@ pub fn teams(event: &Event, address: Option<&str>) -> String {
         label["isSubtle"] = true.into();
         body.push(block(vec![label, run(&value)]));
     }
-    if let Some(command) = command(event, address) {
+    if let Some(command) = command(event, gate) {
         let mut command = run(&command);
         command["fontType"] = "Monospace".into();
         body.push(block(vec![command]));
@@ -135,17 +135,8 @@ fn facts(event: &Event) -> Vec<(&'static str, String)> {
 }
 
 /// How to look at the push.
-fn command(event: &Event, address: Option<&str>) -> Option<String> {
-    let push = event.push?;
-    let address = address?;
-    // `[::1]:22` has its port after the last colon, `[::1]` has none.
-    let (host, port) = match address.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (address, None),
-    };
-    let host = host.replace(['[', ']'], "");
-    let port = port.map(|port| format!("-p {port} ")).unwrap_or_default();
-    Some(format!("ssh {port}{host} show {push}"))
+fn command(event: &Event, gate: &str) -> Option<String> {
+    event.push.map(|push| format!("{gate} show {push}"))
 }
 
 fn cut(text: &str) -> String {
@@ -181,15 +172,15 @@ mod tests {
         event
     }
 
-    fn text_of_slack(event: &Event, address: Option<&str>) -> String {
-        let message: Value = serde_json::from_str(&slack(event, address)).expect("JSON");
+    fn text_of_slack(event: &Event, gate: &str) -> String {
+        let message: Value = serde_json::from_str(&slack(event, gate)).expect("JSON");
         assert_eq!((&message["mrkdwn"], &message["link_names"]), (&false.into(), &false.into()));
         message["text"].as_str().expect("text").to_owned()
     }
 
     /// All texts of the card, a line for each block.
-    fn text_of_teams(event: &Event, address: Option<&str>) -> String {
-        let message: Value = serde_json::from_str(&teams(event, address)).expect("JSON");
+    fn text_of_teams(event: &Event, gate: &str) -> String {
+        let message: Value = serde_json::from_str(&teams(event, gate)).expect("JSON");
         assert_eq!(message["type"], "message");
         let attachment = &message["attachments"][0];
         assert_eq!(attachment["contentType"], "application/vnd.microsoft.card.adaptive");
@@ -209,20 +200,19 @@ mod tests {
             "refgate: held push rejected (claude-1 to app)\nref: agent/x  nothing to bbbbbbbbbb\nrules: ci-files\n\
              by: dana\nreason: not now\npush: {PUSH}\nssh -p 2222 refgate@gate.example.com show {PUSH}"
         );
-        let address = Some("refgate@gate.example.com:2222");
-        assert_eq!(text_of_slack(&event, address), expected);
-        assert_eq!(text_of_teams(&event, address), expected);
-        assert!(!text_of_slack(&event, None).contains("ssh"));
+        let gate = "ssh -p 2222 refgate@gate.example.com";
+        assert_eq!(text_of_slack(&event, gate), expected);
+        assert_eq!(text_of_teams(&event, gate), expected);
     }
 
     #[test]
     fn what_was_pushed_cannot_mention_link_or_begin_a_line() {
         let event = event("refs/heads/<!channel>&`@here`\u{202e}", "<https://evil|x> *b* [l](https://evil)");
-        let slack = text_of_slack(&event, None);
+        let slack = text_of_slack(&event, "ssh GATE");
         assert!(slack.contains("ref: &lt;!channel&gt;&amp;`@here`\\u{202e}  "), "{slack}");
         assert!(slack.contains("reason: &lt;https://evil|x&gt;"), "{slack}");
         assert!(!slack.contains(['<', '>', '\u{202e}']));
-        assert!(text_of_teams(&event, None).contains("ref: <!channel>&`@here`\\u{202e}  "));
+        assert!(text_of_teams(&event, "ssh GATE").contains("ref: <!channel>&`@here`\\u{202e}  "));
     }
 
     #[test]
@@ -230,29 +220,15 @@ mod tests {
         let mut event = event("refs/heads/x", "");
         for (length, shown) in [(200, "x".repeat(200)), (201, "x".repeat(200) + "…")] {
             event.reason = "x".repeat(length);
-            assert!(text_of_slack(&event, None).contains(&format!("reason: {shown}\n")));
+            assert!(text_of_slack(&event, "ssh GATE").contains(&format!("reason: {shown}\n")));
         }
         let one = event.refs[0].clone();
         for (count, more) in [(5, false), (6, true)] {
             event.refs = vec![one.clone(); count];
             event.rules = (0..count).map(|i| EventRule { id: format!("r{i}"), at: None }).collect();
-            let text = text_of_slack(&event, None);
+            let text = text_of_slack(&event, "ssh GATE");
             assert_eq!(text.contains("ref: and 1 more"), more, "{text}");
             assert_eq!(text.contains("rules: r0, r1, r2, r3, r4 and 1 more"), more, "{text}");
-        }
-    }
-
-    #[test]
-    fn the_command_takes_every_form_of_an_address() {
-        let event = event("refs/heads/x", "");
-        for (address, shown) in [
-            ("gate", "ssh gate show "),
-            ("refgate@gate", "ssh refgate@gate show "),
-            ("gate:2222", "ssh -p 2222 gate show "),
-            ("refgate@[::1]:2222", "ssh -p 2222 refgate@::1 show "),
-            ("[::1]", "ssh ::1 show "),
-        ] {
-            assert_eq!(command(&event, Some(address)), Some(format!("{shown}{PUSH}")), "{address}");
         }
     }
 }

@@ -44,11 +44,11 @@ pub struct Webhooks {
 impl Webhooks {
     /// Starts a thread for each webhook. One that is new is told of what is recorded from now on.
     ///
-    /// `address` is how clients reach the gate, for the commands in messages for people.
+    /// `gate` is how its verbs are called (`ssh -p 2222 git@gate`), for the commands in messages for people.
     pub fn start(
         store: &Store,
         webhooks: &BTreeMap<HookName, Webhook>,
-        address: Option<&str>,
+        gate: &str,
         pace: Pace,
     ) -> Result<Self, WebhookError> {
         let positions = store.positions()?;
@@ -60,7 +60,7 @@ impl Webhooks {
             let worker = Worker {
                 name: name.clone(),
                 webhook: webhook.clone(),
-                address: address.map(str::to_owned),
+                gate: gate.to_owned(),
                 store: store.clone(),
                 positions: store.positions()?,
                 pace,

@@ -18,7 +18,7 @@ use std::fmt::Write;
 const REFS_MAX: usize = 100;
 
 /// The body, JSON in every format.
-pub fn body(event: &Event, format: WebhookFormat, address: Option<&str>) -> String {
+pub fn body(event: &Event, format: WebhookFormat, gate: &str) -> String {
     match format {
         WebhookFormat::Json => {
             let mut event = event.clone();
@@ -26,8 +26,8 @@ pub fn body(event: &Event, format: WebhookFormat, address: Option<&str>) -> Stri
             event.refs.truncate(REFS_MAX);
             event.to_line()
         }
-        WebhookFormat::Slack => chat::slack(event, address),
-        WebhookFormat::Teams => chat::teams(event, address),
+        WebhookFormat::Slack => chat::slack(event, gate),
+        WebhookFormat::Teams => chat::teams(event, gate),
     }
 }
 
@@ -68,7 +68,7 @@ mod tests {
             let name = |i| RefName::parse(format!("refs/heads/{i}").as_bytes()).expect("a ref");
             let one = |i| EventRef { name: name(i), old: None, new: None, kind: None, result: None };
             event.refs = (0..count).map(one).collect();
-            let body: serde_json::Value = serde_json::from_str(&body(&event, WebhookFormat::Json, None)).expect("JSON");
+            let body: serde_json::Value = serde_json::from_str(&body(&event, WebhookFormat::Json, "")).expect("JSON");
             assert_eq!(body["refs"].as_array().map_or(0, Vec::len), shown);
             assert_eq!(body["more_refs"].as_u64(), more);
         }

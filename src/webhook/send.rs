@@ -44,7 +44,7 @@ impl Failure {
     }
 }
 
-pub fn send(name: &HookName, webhook: &Webhook, address: Option<&str>, event: &Event) -> Result<(), Failure> {
+pub fn send(name: &HookName, webhook: &Webhook, gate: &str, event: &Event) -> Result<(), Failure> {
     let url = match &webhook.url {
         WebhookUrl::Written(url) => url.clone(),
         // The same rules as for one in the settings: what is secret is not thereby right.
@@ -53,7 +53,7 @@ pub fn send(name: &HookName, webhook: &Webhook, address: Option<&str>, event: &E
             if WebhookUrl::is_taken(&url) { url } else { return Err(Failure::Url) }
         }
     };
-    let body = body(event, webhook.format, address);
+    let body = body(event, webhook.format, gate);
     let timestamp = Timestamp::now().as_second();
     let mut request = agent(&url, webhook.timeout)
         .post(&url)

@@ -19,7 +19,7 @@ const POLL: Duration = Duration::from_secs(1);
 pub struct Worker {
     pub name: HookName,
     pub webhook: Webhook,
-    pub address: Option<String>,
+    pub gate: String,
     pub store: Store,
     pub positions: Positions,
     pub pace: Pace,
@@ -105,7 +105,7 @@ impl Worker {
     fn deliver(&self, event: &Event) -> Delivery {
         let (mut failures, mut refusals) = (0_u32, 0_u32);
         while !self.stop.is_set() {
-            let Err(failure) = send(&self.name, &self.webhook, self.address.as_deref(), event) else {
+            let Err(failure) = send(&self.name, &self.webhook, &self.gate, event) else {
                 tracing::debug!(webhook = %self.name, event.cursor, "delivered");
                 return Delivery::Done;
             };

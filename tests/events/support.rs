@@ -45,5 +45,6 @@ pub fn decision(principal: &str, ref_name: &str) -> DecisionEntry {
         client: ClientAgent::default(),
         purpose: Purpose::Push,
         hold_until: None,
+        same_as: None,
     }
 }

@@ -1,5 +1,6 @@
 //! Tests of the whole program: stock `git` and `ssh` against a running gate with a real upstream.
 
+mod approvals;
 mod attack;
 mod cases;
 mod check;
@@ -8,6 +9,8 @@ mod cves;
 mod drop_in;
 mod fetch;
 mod fixes;
+mod holds;
+mod holds_more;
 mod limits;
 mod messages;
 mod operate;

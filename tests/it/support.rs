@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 use tempfile::TempDir;
 
-pub const PRINCIPALS: [&str; 3] = ["claude-1", "claude-2", "dana"];
+pub const PRINCIPALS: [&str; 5] = ["claude-1", "claude-2", "dana", "lee", "runner"];
 
 /// Grants that most tests start from; rules are added by each test.
 pub const GRANTS: &str = r#"
@@ -95,7 +95,11 @@ impl World {
         let key = |name: &str| std::fs::read_to_string(self.path().join(format!("{name}.pub"))).expect("a key");
         let mut text = String::new();
         for name in PRINCIPALS {
-            let kind = if name == "dana" { "human" } else { "agent" };
+            let kind = match name {
+                "dana" | "lee" => "human",
+                "runner" => "ci",
+                _ => "agent",
+            };
             text.push_str(&format!("[{kind}.{name}]\nkeys = [\"{}\"]\n\n", key(name).trim()));
         }
         text.push_str(grants_and_rules);
@@ -494,6 +498,40 @@ impl World {
         command.args(self.ssh_options(principal)).args(options);
         command.args(["-p", &self.port.to_string(), "refgate@127.0.0.1", line]).stdin(Stdio::null());
         command
+    }
+
+    /// A verb, its standard output; it must succeed.
+    #[track_caller]
+    pub fn verb(&self, principal: &str, line: &str) -> String {
+        let output = self.try_verb(principal, line, "");
+        assert!(output.status.success(), "{principal}: {line}\n{}{}", text(&output.stdout), text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    /// A verb that must fail, with what it says.
+    #[track_caller]
+    pub fn refused_verb(&self, principal: &str, line: &str) -> String {
+        let output = self.try_verb(principal, line, "");
+        let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(1), "{principal}: {line}\n{said}");
+        said
+    }
+
+    /// A verb with this on its standard input.
+    pub fn try_verb(&self, principal: &str, line: &str, input: &str) -> Output {
+        let mut command = self.ssh_exec(principal, &[], line);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("ssh");
+        // A verb that reads nothing may have ended.
+        let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
+        child.wait_with_output().expect("an end")
+    }
+
+    /// What a verb says with `--json`, a value a line.
+    #[track_caller]
+    pub fn json_verb(&self, principal: &str, line: &str) -> Vec<serde_json::Value> {
+        let text = self.verb(principal, &format!("{line} --json"));
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 
     /// What is in the quarantine's place now.

@@ -89,20 +89,24 @@ fn whatever_else_is_refused_in_one_line() {
         assert_eq!(server.ssh(line), answer(128, "", wanted), "{line:?}");
     }
     let long = "x".repeat(refgate::server::command::COMMAND_LENGTH_MAX + 1);
-    assert_eq!(server.ssh(&long), answer(128, "", "refgate: the command is longer than 1024 bytes\n"));
+    assert_eq!(server.ssh(&long), answer(128, "", "refgate: the command is longer than 4096 bytes\n"));
 }
 
 #[test]
-fn a_shell_gets_help_and_no_terminal() {
+fn a_shell_gets_help_with_a_terminal_or_without() {
     let server = Server::start();
     let help = server.ssh("help");
     assert_eq!(help.status, Some(0));
-    assert!(help.stdout.starts_with("refgate: hello claude-1; this server only speaks git push and fetch.\n"));
+    assert!(
+        help.stdout
+            .starts_with("refgate: hello claude-1; pushes are judged here before they reach the real repository.\n")
+    );
     assert!(help.stdout.lines().count() < 24);
     let shell = finish(server.ssh_options(&["-T"], &[]).spawn().expect("ssh"));
     assert_eq!(shell, answer(1, "", &help.stdout));
     let terminal = finish(server.ssh_options(&["-tt"], &[]).spawn().expect("ssh"));
-    assert_eq!(terminal, answer(255, "", "PTY allocation request failed on channel 0\n"));
+    let stderr = terminal.stderr.replace("\r\n", "\n");
+    assert!(terminal.status == Some(1) && stderr.starts_with(&help.stdout), "{terminal:?}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use refgate::gate::{ProtocolVersion, Session};
 use refgate::model::{Limits, PrincipalKind, PrincipalName, RepoName};
 use refgate::policy::Principal;
 use refgate::server::{self, Service};
+use refgate::verbs;
 use ssh_key::PublicKey;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -108,6 +109,26 @@ impl Service for Fake {
 
     fn may_see_repo(&self, _principal: &Principal, repo: &RepoName) -> bool {
         REPOS.contains(&repo.as_str()) && repo.as_str() != "secret"
+    }
+
+    fn greeting(&self, principal: &Principal) -> String {
+        verbs::overview(&principal.name, "ssh GATE", false)
+    }
+
+    fn verb(
+        &self,
+        session: &Session,
+        request: &verbs::Request,
+        _paper: verbs::text::Paper,
+        _input: &mut (dyn Read + Send),
+        output: &mut (dyn Write + Send),
+    ) -> verbs::Said {
+        let text = match &request.verb {
+            verbs::Verb::WhoAmI => verbs::identity(session),
+            _ => self.greeting(&session.principal),
+        };
+        let _ = output.write_all(text.as_bytes());
+        verbs::Said::default()
     }
 
     fn receive_pack(

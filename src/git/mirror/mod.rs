@@ -255,6 +255,12 @@ impl Mirror {
         self.files.read(refs::UNDO_PREFIX)
     }
 
+    /// Lets go of a dropped tip.
+    pub fn forget_undo(&self, name: &RefName, id: ObjectId) -> Result<(), MirrorError> {
+        let _lock = self.state();
+        self.files.let_go(name, id)
+    }
+
     /// Consolidates packs and refs if there are many. Readers go on meanwhile. Returns whether there was work.
     pub fn maintain(&self) -> Result<bool, MirrorError> {
         if layout::count_packs(&self.dir)? <= PACKS_MAX {

@@ -90,6 +90,19 @@ impl RefFiles {
     }
 }
 
+impl RefFiles {
+    /// Undoes [`Self::keep`].
+    pub fn let_go(&self, name: &RefName, id: ObjectId) -> Result<(), MirrorError> {
+        let rest = name.as_bstr().strip_prefix(b"refs/").unwrap_or(name.as_bstr());
+        let full = [UNDO_PREFIX.as_bytes(), rest, b"/", id.to_string().as_bytes()].concat();
+        let other = format!("{UNDO_PREFIX}objects/{id}");
+        let names = [RefName::parse(&full), RefName::parse(other.as_bytes())];
+        let kept = self.read(UNDO_PREFIX)?;
+        let there = names.into_iter().flatten().filter(|name| kept.contains_key(name));
+        self.write(&there.map(Edit::delete).collect::<Vec<_>>())
+    }
+}
+
 fn ref_edit(edit: &Edit) -> Result<RefEdit, MirrorError> {
     let name = FullName::try_from(edit.name.as_bstr()).map_err(failed)?;
     let change = match edit.new {

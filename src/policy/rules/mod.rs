@@ -26,6 +26,7 @@ pub mod text;
 use crate::model::{Change, CommitFacts, Effect, Needs, PushFacts, RefName, RepoName, UpdateFacts, is_invisible};
 use crate::policy::content::{Content, Unreadable};
 use crate::policy::findings::{ChangeView, Findings, Voice};
+use crate::policy::hearing::CODEOWNERS;
 use crate::policy::object_text::{CommitText, TagText};
 use crate::policy::pattern::{PatternOf, Subject, Who};
 use crate::policy::pattern_list::{PatternList, one_or_more};
@@ -150,7 +151,12 @@ pub struct Rule {
     principals: Option<NameList>,
     message: Option<String>,
     fix: Option<String>,
+    /// Groups and humans, as written; none: see [`crate::policy::hearing`].
     pub approvers: Vec<String>,
+    /// How many of them must approve.
+    pub approvals: usize,
+    /// Whether the human who answers for the agent counts as one of them.
+    pub sponsor_may_approve: bool,
     /// Of a preset's rule that the policy says nothing of: where the preset is asked for.
     pub span: Span,
     pub origin: Origin,
@@ -167,6 +173,9 @@ const EFFECTS_OVER: [(&str, Option<Effect>); 4] =
 /// What counts where nothing is said. `match` means refs in a `ref-name` rule, and has no default there.
 const DEFAULTS: [(&str, &str); 4] =
     [("refs", "[\"**\"]"), ("mode", "\"enforce\""), ("repos", "[\"**\"]"), ("match", "[\"**\"]")];
+
+/// The most people a rule can ask for.
+const APPROVALS_MAX: usize = 20;
 
 /// Longest own text of an admin, so that a message stays a line.
 const TEXT_LENGTH_MAX: usize = 300;
@@ -192,9 +201,17 @@ impl Rule {
         let message = table.get("message").and_then(|v| read_text(v, problems));
         let fix = table.get("fix").and_then(|v| read_text(v, problems));
         let approvers = table.get("approvers").map(|v| (v.span(), read_approvers(v, people, problems)));
-        if let (Some((span, _)), Some(Effect::Warn | Effect::Refuse)) = (&approvers, then) {
-            problems.push(Problem::new(span.clone(), "only a rule with then = \"hold\" has approvers"));
+        let approvals = table.get("approvals");
+        let sponsor = table.get("sponsor_may_approve");
+        let spans = approvers
+            .iter()
+            .map(|(span, _)| span.clone())
+            .chain([approvals, sponsor].into_iter().flatten().map(Value::span));
+        for span in spans.filter(|_| matches!(then, Some(Effect::Warn | Effect::Refuse))) {
+            problems.push(Problem::new(span, "only a rule with then = \"hold\" has approvers"));
         }
+        let approvals = approvals.and_then(|v| read_approvals(v, problems)).unwrap_or(1);
+        let sponsor_may_approve = sponsor.and_then(|v| v.boolean(problems)).unwrap_or(false);
         // Without a kind the other keys mean nothing: they are not called unknown.
         let kind = kind?;
         let check = (kind.read)(&mut table, problems);
@@ -217,6 +234,8 @@ impl Rule {
             message,
             fix,
             approvers: approvers.map(|(_, names)| names).unwrap_or_default(),
+            approvals,
+            sponsor_may_approve,
             span,
             origin,
             keys: origin.keys(&table, if kind.name == "ref-name" { &DEFAULTS[..3] } else { &DEFAULTS }),
@@ -353,17 +372,25 @@ fn read_text(value: Value<'_, '_>, problems: &mut Vec<Problem>) -> Option<String
     Some(text.to_owned())
 }
 
-fn read_approvers(value: Value<'_, '_>, people: &People, problems: &mut Vec<Problem>) -> Vec<String> {
+/// Groups and humans, and perhaps the owners of the paths.
+pub fn read_approvers(value: Value<'_, '_>, people: &People, problems: &mut Vec<Problem>) -> Vec<String> {
     let names = one_or_more(value, problems).unwrap_or_default();
     for (name, span) in &names {
-        if *name == "CODEOWNERS" {
-            problems.push(Problem::new(span.clone(), "approvers from CODEOWNERS are not available yet"));
-        } else if !people.groups().contains_key(*name) && !people.is_human(name) {
+        if *name != CODEOWNERS && !people.groups().contains_key(*name) && !people.is_human(name) {
             let problem = Problem::new(span.clone(), format!("there is no group or human `{}`", name.escape_debug()));
-            problems.push(problem.help("approvers are groups of [group] or humans of [human.NAME]"));
+            problems.push(problem.help("write groups of [group], humans of [human.NAME], or \"CODEOWNERS\""));
         }
     }
     names.into_iter().map(|(name, _)| name.to_owned()).collect()
+}
+
+fn read_approvals(value: Value<'_, '_>, problems: &mut Vec<Problem>) -> Option<usize> {
+    let number = value.unsigned(problems)?;
+    let found = usize::try_from(number).ok().filter(|number| (1..=APPROVALS_MAX).contains(number));
+    if found.is_none() {
+        problems.push(Problem::new(value.span(), format!("from 1 to {APPROVALS_MAX} people can be asked to approve")));
+    }
+    found
 }
 
 #[cfg(test)]

@@ -1,0 +1,166 @@
+//! A push that needs a human: kept whole, recorded, and answered at once.
+
+use crate::gate::fault::Fault;
+use crate::gate::held::HeldPacks;
+use crate::gate::judge::{Judged, Push};
+use crate::gate::notes::Notes;
+use crate::gate::push::Pushed;
+use crate::model::{Effect, Finding, HoldState, Place, PushId, RefName};
+use crate::policy::{Decision, Demand};
+use crate::receive::{Reply, Retry, Standing, Verdict};
+use crate::record::{DecisionEntry, HoldEntry, HoldStep, UpdateEntry};
+use crate::store::{Hold, holds};
+use jiff::{SignedDuration, Timestamp};
+use std::time::{Duration, Instant};
+
+/// How often the push of a client that waits is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// How often such a client hears that nothing has happened yet.
+const TELL_INTERVAL: Duration = Duration::from_secs(10);
+
+/// A held push with all there is to tell its pusher.
+pub(super) struct Told<'a> {
+    pub hold: &'a Hold,
+    pub pushed: &'a Pushed,
+    pub judged: &'a Judged,
+    pub replaced: &'a [PushId],
+    pub notes: &'a Notes,
+}
+
+impl Push<'_> {
+    /// Holds the push, or says how it stands if it is held already.
+    pub(super) fn hold(
+        &self,
+        packs: &HeldPacks,
+        mut pushed: Pushed,
+        mut judged: Judged,
+        reply: &Reply<'_>,
+    ) -> Result<(), Fault> {
+        let notes = self.notes()?;
+        let mut entry = self.entry(&pushed, &judged);
+        let known = self.known(&entry.updates)?;
+        if known.is_none()
+            && let Some(excess) = self.excess(entry.pack_bytes)?
+        {
+            judged.judgement.findings.insert(0, excess);
+            judged.judgement.decision = Decision::Refuse;
+            let entry = self.entry(&pushed, &judged);
+            self.record(&entry, Vec::new(), notes.pushes())?;
+            self.answer(Verdict::Refused, Retry::Later, &pushed.asked.updates, &judged.judgement, &notes, reply);
+            return Ok(());
+        }
+        let mut replaced = Vec::new();
+        match &known {
+            Some(known) => entry.same_as = Some(known.push),
+            None => {
+                entry.hold_until = Some(later(entry.time, self.limits.hold_time_max));
+                replaced = self.replaced(&entry)?;
+                let quarantine = std::mem::replace(&mut pushed.quarantine, packs.nothing());
+                packs.keep(self.id, quarantine).map_err(Fault::Held)?;
+            }
+        }
+        let ids: Vec<PushId> = replaced.iter().map(|step| step.push).collect();
+        if let Err(fault) = self.record(&entry, replaced, notes.pushes()) {
+            packs.remove(self.id);
+            return Err(fault);
+        }
+        ids.iter().for_each(|push| packs.remove(*push));
+        drop(judged.turn.take());
+        let push = known.map_or(self.id, |known| known.push);
+        let hold = self.wait_for_human(push, pushed.wait, reply)?;
+        let told = Told { hold: &hold, pushed: &pushed, judged: &judged, replaced: &ids, notes: &notes };
+        self.answer_held(&told, reply);
+        Ok(())
+    }
+
+    /// The same push, if it is held or a human has said no to it.
+    fn known(&self, updates: &[UpdateEntry]) -> Result<Option<Hold>, Fault> {
+        let (repo, principal) = (&self.target.name, &self.session.principal.name);
+        let found = self.store.ask(|tables| holds::find_same(tables, repo, principal, updates))?;
+        Ok(found.filter(|hold| hold.state.is_open() || hold.state == HoldState::Rejected))
+    }
+
+    /// What the repository's held pushes may not be more than.
+    fn excess(&self, pack_bytes: u64) -> Result<Option<Finding>, Fault> {
+        let (count, bytes) = self.store.ask(|tables| holds::used(tables, &self.target.name))?;
+        let (rule, message) = if count >= self.limits.held_pushes_max {
+            let max = self.limits.held_pushes_max;
+            ("hold.pushes", format!("{max} pushes to this repository wait for a human already (held_pushes_max)"))
+        } else if bytes.saturating_add(pack_bytes) > self.limits.held_bytes_max {
+            let max = self.limits.held_bytes_max;
+            ("hold.bytes", format!("held pushes to this repository may have {max} bytes together (held_bytes_max)"))
+        } else {
+            return Ok(None);
+        };
+        let fix = "withdraw held pushes of yours that are not needed, or wait until some are decided";
+        let (rule, fix) = (rule.to_owned(), fix.to_owned());
+        Ok(Some(Finding { rule, effect: Effect::Refuse, would: None, place: Place::default(), message, fix }))
+    }
+
+    /// Held pushes whose place this one takes: of the same principal, to one of the same refs.
+    pub(super) fn replaced(&self, entry: &DecisionEntry) -> Result<Vec<HoldEntry>, Fault> {
+        if self.holds.is_none() {
+            return Ok(Vec::new());
+        }
+        let refs: Vec<&RefName> = entry.updates.iter().map(|update| &update.name).collect();
+        let (repo, principal) = (&self.target.name, &self.session.principal.name);
+        let found = self.store.ask(|tables| holds::overlapping(tables, repo, principal, &refs))?;
+        let step = |hold: Hold| HoldEntry {
+            push: hold.push,
+            time: entry.time,
+            repo: hold.repo,
+            principal: hold.principal,
+            step: HoldStep::Supersede,
+            by: None,
+            policy: entry.policy.clone(),
+            updates: Vec::new(),
+            reason: "a newer push to the same ref took its place".to_owned(),
+            until: None,
+            replaced_by: Some(self.id),
+            signed: None,
+        };
+        Ok(found.into_iter().map(step).collect())
+    }
+
+    /// How the push stands; if its client asked for it, after a human has said something, or after that time.
+    fn wait_for_human(&self, push: PushId, wait: Option<Duration>, reply: &Reply<'_>) -> Result<Hold, Fault> {
+        let begun = Instant::now();
+        let mut told = None;
+        loop {
+            let hold = self.store.ask(|tables| holds::find(tables, push))?;
+            let hold = hold.ok_or(crate::store::StoreError::NotHeld(push))?;
+            let Some(wait) = wait.filter(|wait| hold.state.is_open() && begun.elapsed() < *wait) else {
+                return Ok(hold);
+            };
+            if told.is_none_or(|told: Instant| told.elapsed() >= TELL_INTERVAL) {
+                told = Some(Instant::now());
+                let (done, of) = (begun.elapsed().as_secs(), wait.as_secs());
+                // Who has gone is not waited for.
+                if reply.say(&format!("refgate: held {push}, waiting for a human: {done} s of {of} s\n")).is_err() {
+                    return Ok(hold);
+                }
+            }
+            std::thread::sleep(LOOK_INTERVAL);
+        }
+    }
+}
+
+/// How a held push stands, as its pusher is told.
+pub(super) fn standing(hold: &Hold, demands: &[Demand], replaced: &[PushId]) -> Standing {
+    let is_open = hold.state.is_open();
+    let needs = demands.iter().filter(|demand| is_open && !demand.is_met()).map(Demand::show);
+    Standing {
+        state: hold.state.as_str(),
+        needs: needs.collect(),
+        expires: hold.expires.strftime("%FT%TZ").to_string(),
+        by: hold.by.clone(),
+        reason: hold.reason.clone(),
+        replaces: replaced.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// A moment later by so much; the end of time, if there is no such moment.
+#[must_use]
+pub fn later(time: Timestamp, by: Duration) -> Timestamp {
+    SignedDuration::try_from(by).ok().and_then(|by| time.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
+}

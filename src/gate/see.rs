@@ -1,0 +1,189 @@
+//! What people and agents may see of pushes: one of them, their own, those that wait.
+
+use crate::gate::desk::DeskError;
+use crate::gate::{Gate, Session};
+use crate::model::{Effect, PrincipalKind, Purpose, PushId, RepoName};
+use crate::policy::{Demand, Hearing, Principal};
+use crate::record::{AbortEntry, DecisionEntry, OutcomeEntry, Record, RefResult, Verdict};
+use crate::store::{Approved, Filter, Hold, holds};
+use jiff::Timestamp;
+
+/// A push with all that is recorded of it.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    pub push: PushId,
+    /// A decision, or why there was none.
+    pub entry: Result<DecisionEntry, AbortEntry>,
+    /// The last one, if it was accepted.
+    pub outcome: Option<OutcomeEntry>,
+    pub hold: Option<Hold>,
+    pub approvals: Vec<Approved>,
+    /// What has to be said before it goes on, by the policy of this moment.
+    pub demands: Vec<Demand>,
+    /// The human who answers for its pusher.
+    pub sponsor: Option<crate::model::PrincipalName>,
+}
+
+impl Seen {
+    /// One word for where the push stands.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        let entry = match &self.entry {
+            Ok(entry) => entry,
+            Err(_) => return "aborted",
+        };
+        if let Some(hold) = &self.hold {
+            return hold.state.as_str();
+        }
+        match (entry.decision, entry.purpose) {
+            (Verdict::Refuse, _) => "refused",
+            (_, Purpose::Check) => "checked",
+            (Verdict::Hold, _) => "not-held",
+            (Verdict::Accept, _) => match &self.outcome {
+                None => "under-way",
+                Some(outcome) if outcome.refs.iter().all(|r| r.result == RefResult::Forwarded) => "forwarded",
+                Some(outcome) if outcome.refs.iter().any(|r| r.result == RefResult::Unknown) => "unknown",
+                Some(_) => "not-taken",
+            },
+        }
+    }
+}
+
+impl Gate {
+    /// One push, if the caller may see it. A push that was held already shows as that one.
+    pub fn see(&self, session: &Session, push: PushId) -> Result<Seen, DeskError> {
+        let records: Vec<Record> = self.store.find(push)?.into_iter().map(|stored| stored.record).collect();
+        let entry = records.iter().find_map(|record| match record {
+            Record::Decision(entry) => Some(Ok(entry.clone())),
+            Record::Abort(entry) => Some(Err(entry.clone())),
+            _ => None,
+        });
+        let entry = entry.ok_or(DeskError::NotFound)?;
+        let (principal, repo) = match &entry {
+            Ok(entry) => (&entry.principal, &entry.repo),
+            Err(entry) => (&entry.principal, &entry.repo),
+        };
+        if !self.may_see_push(session, principal, repo) {
+            return Err(DeskError::NotFound);
+        }
+        if let Ok(DecisionEntry { same_as: Some(same), .. }) = &entry {
+            return self.see(session, *same);
+        }
+        self.seen(push, entry, &records)
+    }
+
+    fn seen(
+        &self,
+        push: PushId,
+        entry: Result<DecisionEntry, AbortEntry>,
+        records: &[Record],
+    ) -> Result<Seen, DeskError> {
+        let outcome = records.iter().rev().find_map(|record| match record {
+            Record::Outcome(outcome) => Some(outcome.clone()),
+            _ => None,
+        });
+        let hold = self.store.ask(|tables| holds::find(tables, push))?;
+        let (policy, now) = (self.policy(), Timestamp::now());
+        let mut approvals = Vec::new();
+        let mut demands = Vec::new();
+        let mut sponsor = None;
+        if let Ok(entry) = &entry {
+            sponsor = policy.principal(&entry.principal).and_then(|pusher| pusher.sponsor.clone());
+            if hold.as_ref().is_some_and(|hold| hold.state.is_open()) {
+                approvals = self.store.ask(|tables| holds::approvals(tables, push))?;
+                approvals.retain(|approved| approved.until > now && approved.policy == policy.digest());
+                let by: Vec<_> = approvals.iter().map(|approved| approved.by.clone()).collect();
+                let holding = entry.findings.iter().filter(|finding| finding.effect == Effect::Hold);
+                let holding = holding.map(|finding| (finding.rule.as_str(), finding.path.as_ref()));
+                let unknown = Principal { name: entry.principal.clone(), kind: entry.principal_kind, sponsor: None };
+                let pusher = policy.principal(&entry.principal).unwrap_or(&unknown);
+                let owners =
+                    self.targets.get(&entry.repo).map(|target| target.owners_known(&policy)).unwrap_or_default();
+                let hearing = Hearing { purpose: entry.purpose, approvers: &by, owners: owners.as_owners() };
+                demands = policy.demands_of(holding, pusher, &entry.repo, &hearing, now);
+            }
+        }
+        Ok(Seen { push, entry, outcome, hold, approvals, demands, sponsor })
+    }
+
+    /// Everything that waits and that the caller may see, oldest first, of one repository or of all.
+    pub fn held(&self, session: &Session, repo: Option<&RepoName>) -> Result<Vec<Seen>, DeskError> {
+        if session.principal.kind == PrincipalKind::Ci {
+            return Err(DeskError::NotHuman);
+        }
+        if let Some(repo) = repo {
+            self.may_see_repo_of(session, repo)?;
+        }
+        let mut found = Vec::new();
+        for name in self.targets.keys().filter(|name| repo.is_none_or(|repo| repo == *name)) {
+            for hold in self.store.ask(|tables| holds::open(tables, name))? {
+                if !self.may_see_push(session, &hold.principal, name) {
+                    continue;
+                }
+                let records: Vec<Record> =
+                    self.store.find(hold.push)?.into_iter().map(|stored| stored.record).collect();
+                let entry = records.iter().find_map(|record| match record {
+                    Record::Decision(entry) => Some(entry.clone()),
+                    _ => None,
+                });
+                if let Some(entry) = entry {
+                    found.push(self.seen(hold.push, Ok(entry), &records)?);
+                }
+            }
+        }
+        found.sort_by_key(|seen| seen.hold.as_ref().map(|hold| (hold.since, hold.push)));
+        Ok(found)
+    }
+
+    /// Whether the caller may know of the repository at all.
+    pub fn may_see_repo_of(&self, session: &Session, repo: &RepoName) -> Result<(), DeskError> {
+        let (policy, now, principal) = (self.policy(), Timestamp::now(), &session.principal);
+        let may = policy.may_see_repo(principal, repo, now) || policy.may_review(principal, repo, now);
+        if may && self.targets.contains_key(repo) { Ok(()) } else { Err(DeskError::NoRepo) }
+    }
+
+    /// The caller's newest pushes, newest first.
+    pub fn own(&self, session: &Session, max: usize) -> Result<Vec<Seen>, DeskError> {
+        self.pushes(session, Filter { principal: Some(session.principal.name.clone()), ..newest(max) })
+    }
+
+    /// The newest pushes that the filter and the caller's rights let through, newest first.
+    pub fn pushes(&self, session: &Session, filter: Filter) -> Result<Vec<Seen>, DeskError> {
+        let mut found = Vec::new();
+        for stored in self.store.list(&filter)? {
+            let (push, repo, principal) = (stored.record.push(), stored.record.repo(), stored.record.principal());
+            let (Some(push), Some(repo), Some(principal)) = (push, repo, principal) else { continue };
+            if !self.may_see_push(session, principal, repo) {
+                continue;
+            }
+            let records: Vec<Record> = self.store.find(push)?.into_iter().map(|stored| stored.record).collect();
+            let entry = match stored.record {
+                Record::Decision(entry) => Ok(entry),
+                Record::Abort(entry) => Err(entry),
+                _ => continue,
+            };
+            found.push(self.seen(push, entry, &records)?);
+        }
+        Ok(found)
+    }
+
+    /// How many pushes of a repository wait, and the bytes they take.
+    pub fn held_usage(&self, repo: &RepoName) -> Result<(u64, u64), DeskError> {
+        Ok(self.store.ask(|tables| holds::used(tables, repo))?)
+    }
+
+    /// The repositories there are.
+    pub fn repos(&self) -> impl Iterator<Item = &RepoName> {
+        self.targets.keys()
+    }
+
+    /// How clients call the gate's verbs.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+}
+
+fn newest(max: usize) -> Filter {
+    Filter { pushes_only: true, limit: Some(max), ..Filter::default() }
+}

@@ -1,0 +1,165 @@
+//! Stop switches: a repository that nothing is forwarded to, a principal whose keys open nothing.
+
+use crate::gate::desk::{DeskError, actor, visible};
+use crate::gate::{Gate, Session};
+use crate::model::{PrincipalKind, PrincipalName, RepoName};
+use crate::record::{Control, ControlEntry, HoldEntry, HoldStep};
+use crate::store::{Freeze, Revoked, StoreError, holds};
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+/// The live sessions of principals, each with a way to end it.
+#[derive(Default)]
+pub struct Sessions(Mutex<Table>);
+
+#[derive(Default)]
+struct Table {
+    next: u64,
+    live: HashMap<u64, (PrincipalName, Box<dyn Fn() + Send + Sync>)>,
+}
+
+impl Sessions {
+    /// Takes a session in; the number takes it out again.
+    pub fn begin(&self, name: PrincipalName, end: Box<dyn Fn() + Send + Sync>) -> u64 {
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        table.next = table.next.wrapping_add(1);
+        let number = table.next;
+        table.live.insert(number, (name, end));
+        number
+    }
+
+    pub fn end(&self, number: u64) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).live.remove(&number);
+    }
+
+    /// Ends all sessions of a principal, and says how many there were.
+    fn end_all(&self, name: &PrincipalName) -> usize {
+        let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let theirs = table.live.values().filter(|(known, _)| known == name);
+        theirs.map(|(_, end)| end()).count()
+    }
+}
+
+/// What a revocation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    pub sessions: usize,
+    pub holds: usize,
+}
+
+impl Gate {
+    /// Stops all forwarding to a repository, until it is thawed or that time comes.
+    pub fn freeze(
+        &self,
+        session: &Session,
+        repo: &RepoName,
+        until: Option<Timestamp>,
+        reason: &str,
+    ) -> Result<(), DeskError> {
+        self.may_stop(session, repo)?;
+        let entry =
+            ControlEntry { until, repo: Some(repo.clone()), ..control(session, Control::Freeze, visible(reason)?) };
+        self.store.controlled(entry, Vec::new())?;
+        Ok(())
+    }
+
+    pub fn thaw(&self, session: &Session, repo: &RepoName, reason: &str) -> Result<(), DeskError> {
+        self.may_stop(session, repo)?;
+        let entry = ControlEntry { repo: Some(repo.clone()), ..control(session, Control::Thaw, visible(reason)?) };
+        self.store.controlled(entry, Vec::new())?;
+        Ok(())
+    }
+
+    fn may_stop(&self, session: &Session, repo: &RepoName) -> Result<(), DeskError> {
+        let (policy, now) = (self.policy(), Timestamp::now());
+        if session.principal.kind != PrincipalKind::Human {
+            return Err(DeskError::NotHuman);
+        }
+        let is_seen = policy.may_review(&session.principal, repo, now) || policy.is_admin(&session.principal);
+        if !is_seen || !self.targets.contains_key(repo) {
+            return Err(DeskError::NoRepo);
+        }
+        if policy.may_stop(&session.principal, repo, now) { Ok(()) } else { Err(DeskError::NotAdmin) }
+    }
+
+    /// Ends a principal's sessions, held pushes and rights, here and now.
+    pub fn revoke(&self, session: &Session, name: &PrincipalName, reason: &str) -> Result<Ended, DeskError> {
+        self.may_revoke(session, name)?;
+        let reason = visible(reason)?;
+        let now = Timestamp::now();
+        let waiting = self.store.ask(|tables| holds::waiting_of(tables, name))?;
+        let policy = self.policy().digest().to_owned();
+        let steps = waiting.iter().map(|hold| HoldEntry {
+            push: hold.push,
+            time: now,
+            repo: hold.repo.clone(),
+            principal: hold.principal.clone(),
+            step: HoldStep::Revoke,
+            by: Some(actor(session)),
+            policy: policy.clone(),
+            updates: self.decision_of(hold).map(|entry| entry.updates).unwrap_or_default(),
+            reason: "its pusher was revoked".to_owned(),
+            until: None,
+            replaced_by: None,
+            signed: None,
+        });
+        let entry = ControlEntry { subject: Some(name.clone()), ..control(session, Control::Revoke, reason) };
+        self.store.controlled(entry, steps.collect())?;
+        self.read_revoked()?;
+        waiting.iter().for_each(|hold| self.packs.remove(hold.push));
+        Ok(Ended { sessions: self.sessions.end_all(name), holds: waiting.len() })
+    }
+
+    pub fn reinstate(&self, session: &Session, name: &PrincipalName, reason: &str) -> Result<(), DeskError> {
+        self.may_revoke(session, name)?;
+        let entry =
+            ControlEntry { subject: Some(name.clone()), ..control(session, Control::Reinstate, visible(reason)?) };
+        self.store.controlled(entry, Vec::new())?;
+        self.read_revoked()?;
+        Ok(())
+    }
+
+    /// One of the policy's admins anybody but itself; where there are none, every human an agent.
+    fn may_revoke(&self, session: &Session, name: &PrincipalName) -> Result<(), DeskError> {
+        let policy = self.policy();
+        let caller = &session.principal;
+        if caller.kind != PrincipalKind::Human {
+            return Err(DeskError::NotHuman);
+        }
+        let subject = policy.principal(name).ok_or(DeskError::NoPrincipal)?;
+        let may = if policy.has_admins() { policy.is_admin(caller) } else { subject.kind == PrincipalKind::Agent };
+        match (may, caller.name == *name) {
+            (true, false) => Ok(()),
+            (false, _) if policy.has_admins() => Err(DeskError::NotAdmin),
+            (true, true) | (false, _) => Err(DeskError::NoPrincipal),
+        }
+    }
+
+    /// Whether the principal's keys open nothing. Asked at every request.
+    #[must_use]
+    pub fn is_revoked(&self, name: &PrincipalName) -> bool {
+        self.revoked.read().unwrap_or_else(PoisonError::into_inner).iter().any(|revoked| revoked.principal == *name)
+    }
+
+    #[must_use]
+    pub fn all_revoked(&self) -> Vec<Revoked> {
+        self.revoked.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn read_revoked(&self) -> Result<(), StoreError> {
+        let now = self.store.ask(holds::revoked)?;
+        *self.revoked.write().unwrap_or_else(PoisonError::into_inner) = now;
+        Ok(())
+    }
+
+    /// The repositories of these that nothing is forwarded to.
+    pub fn freezes(&self) -> Result<Vec<Freeze>, DeskError> {
+        Ok(self.store.ask(|tables| holds::freezes(tables, Timestamp::now()))?)
+    }
+}
+
+pub(super) fn control(session: &Session, action: Control, reason: String) -> ControlEntry {
+    let by = actor(session);
+    ControlEntry { time: Timestamp::now(), action, repo: None, subject: None, by, reason, until: None }
+}

@@ -1,0 +1,89 @@
+//! What happens to held pushes by itself: they expire, and approved ones that did not get to the upstream are tried again.
+
+use crate::gate::{Gate, Released};
+use crate::record::{HoldEntry, HoldStep};
+use crate::store::{Hold, StoreError, holds};
+use jiff::Timestamp;
+use std::collections::HashSet;
+
+impl Gate {
+    /// Does what is due. Returns how many approved pushes could not be sent now either.
+    pub fn tend(&self) -> usize {
+        let now = Timestamp::now();
+        match self.store.ask(|tables| holds::expired(tables, now)) {
+            Ok(expired) => expired.iter().for_each(|hold| {
+                if let Err(error) = self.expire(hold) {
+                    tracing::warn!(push.id = %hold.push, %error, "a held push cannot expire");
+                }
+            }),
+            Err(error) => tracing::error!(%error, "held pushes cannot be read"),
+        }
+        self.forget_undo(now);
+        let again = self.store.ask(holds::again).unwrap_or_else(|error| {
+            tracing::error!(%error, "approved pushes cannot be read");
+            Vec::new()
+        });
+        again.iter().filter(|hold| !self.try_again(hold)).count()
+    }
+
+    /// Whether it is done with.
+    fn try_again(&self, hold: &Hold) -> bool {
+        match self.release(hold, None, &self.policy()) {
+            Ok(Released::Again) => false,
+            Ok(released) => {
+                tracing::info!(push.id = %hold.push, ?released, "an approved push was tried again");
+                // What approvals no longer carry waits for new ones.
+                if let Released::Missing(_) = released
+                    && let Err(error) = self.store.not_again(hold.push)
+                {
+                    tracing::error!(push.id = %hold.push, %error, "a held push cannot be changed");
+                }
+                true
+            }
+            Err(fault) => {
+                tracing::warn!(push.id = %hold.push, error = %fault, "an approved push cannot be sent yet");
+                false
+            }
+        }
+    }
+
+    pub(super) fn expire(&self, hold: &Hold) -> Result<(), StoreError> {
+        let updates = self.decision_of(hold).map(|entry| entry.updates).unwrap_or_default();
+        let step = HoldEntry {
+            push: hold.push,
+            time: Timestamp::now(),
+            repo: hold.repo.clone(),
+            principal: hold.principal.clone(),
+            step: HoldStep::Expire,
+            by: None,
+            policy: self.policy().digest().to_owned(),
+            updates,
+            reason: "nobody decided in time (hold_time_max)".to_owned(),
+            until: None,
+            replaced_by: None,
+            signed: None,
+        };
+        match self.store.stepped(step) {
+            // Somebody decided at the last moment.
+            Err(StoreError::HoldIs(..)) => return Ok(()),
+            result => result?,
+        };
+        self.packs.remove(hold.push);
+        Ok(())
+    }
+
+    /// After a crash: packs of pushes that are held no more, or never were.
+    pub(super) fn sweep_held(&self) {
+        let mut held = HashSet::new();
+        for repo in self.targets.keys() {
+            match self.store.ask(|tables| holds::open(tables, repo)) {
+                Ok(open) => held.extend(open.into_iter().map(|hold| hold.push)),
+                // What cannot be read is not removed.
+                Err(error) => return tracing::error!(%error, "held pushes cannot be read"),
+            }
+        }
+        if let Err(error) = self.packs.sweep(&held) {
+            tracing::warn!(%error, "the objects of pushes that are held no more cannot be removed");
+        }
+    }
+}
