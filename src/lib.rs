@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod config;
 pub mod diff;
+pub mod events;
 pub mod examine;
 pub mod forward;
 pub mod gate;
@@ -22,4 +23,5 @@ pub mod store;
 pub mod strict;
 pub mod trial;
 pub mod verbs;
+pub mod webhook;
 pub mod wire;

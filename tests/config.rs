@@ -162,6 +162,56 @@ fn each_mistake_is_shown_at_its_place() {
     }
 }
 
+#[test]
+fn webhooks_are_read_with_their_defaults() {
+    use refgate::config::{WebhookFormat, WebhookUrl};
+    use refgate::model::EventKind;
+    let read = |text: &str| {
+        let config = with(text).unwrap_or_else(|error| panic!("{error}"));
+        config.webhooks.into_iter().next().expect("one").1
+    };
+    let small = read("[webhook.ops]\nurl = \"https://host/x\"\nsecret = { env = \"S\" }");
+    assert!(matches!(&small.url, WebhookUrl::Written(url) if url == "https://host/x"));
+    assert!(matches!(&small.secret, Token::Env(name) if name == "S"));
+    assert_eq!((small.format, small.repos, small.tries), (WebhookFormat::Json, None, 8));
+    assert_eq!((small.events.as_slice(), small.timeout), (EventKind::ALL, Duration::from_secs(10)));
+    let full = read(
+        "[webhook.chat]\nurl = { file = \"keys/url\" }\nformat = \"slack\"\nevents = [\"push.held\", \"repo.*\"]\n\
+         repos = [\"app\"]\ntimeout = \"30 s\"\ntries = 1000\n[repo.app]\nupstream = \"/srv/app\"",
+    );
+    assert!(matches!(&full.url, WebhookUrl::Kept(Token::File(path)) if path == Path::new("/etc/refgate/keys/url")));
+    assert!(matches!(full.secret, Token::None));
+    assert_eq!((full.format, full.repos.map(|repos| repos.len()), full.tries), (WebhookFormat::Slack, Some(1), 1000));
+    assert_eq!(full.events, [EventKind::PushHeld, EventKind::RepoFrozen, EventKind::RepoThawed]);
+    assert_eq!(full.timeout, Duration::from_secs(30));
+}
+
+#[test]
+fn each_mistake_of_a_webhook_is_shown_at_its_place() {
+    let hook = |more: &str| with(&format!("[webhook.ops]\nurl = \"https://h/x\"\nsecret = {{ env = \"S\" }}\n{more}"));
+    for (result, expected) in [
+        (with("[webhook.ops]\nsecret = { env = \"S\" }"), "the key `url` is missing"),
+        (with("[webhook.ops]\nurl = \"https://h/x\""), "the key `secret` is missing"),
+        (with("[webhook.ops]\nurl = \"https://h/x\"\nsecret = \"s\""), "does not belong into this file"),
+        (with("[webhook.ops]\nurl = \"http://h/x\"\nsecret = { env = \"S\" }"), "in clear"),
+        (with("[webhook.\"a b\"]\nurl = \"https://h/x\"\nsecret = { env = \"S\" }"), "a name has only"),
+        (with("[webhook]\nurl = \"https://h/x\""), "expected a table"),
+        (hook("format = \"slak\""), "did you mean `slack`?"),
+        (hook("events = [\"push.hold\"]"), "did you mean `push.held`?"),
+        (hook("events = []"), "a webhook without events"),
+        (hook("repos = [\"app\"]"), "there is no such [repo.…]"),
+        (hook("repos = []"), "a webhook without repositories"),
+        (hook("timeout = \"0 s\""), "not a time to wait"),
+        (hook("timeout = \"31 s\""), "not a time to wait"),
+        (hook("tries = 0"), "not a number of tries"),
+        (hook("tries = 1001"), "not a number of tries"),
+        (hook("event = [\"*\"]"), "did you mean `events`?"),
+    ] {
+        let message = result.expect_err(expected);
+        assert!(message.contains(expected) && message.contains('^'), "{expected}:\n{message}");
+    }
+}
+
 /// The names of all limits, taken from the type itself.
 fn limit_names() -> Vec<String> {
     let shown = format!("{:#?}", Limits::default());

@@ -54,7 +54,18 @@ fn the_example_shows_every_setting_and_every_limit_with_its_default() {
     for name in names.map(|(name, _)| name).filter(|name| !name.starts_with(' ')) {
         assert_eq!(shown.matches(&format!("\n{name} = ")).count(), 1, "{name}");
     }
-    for key in ["listen", "data", "policy", "public_address", "log", "metrics_listen", "stale_fetch", "trusted"] {
+    for key in [
+        "listen",
+        "data",
+        "policy",
+        "public_address",
+        "log",
+        "metrics_listen",
+        "stale_fetch",
+        "trusted",
+        "secret",
+        "events",
+    ] {
         assert!(shown.contains(&format!("\n{key} = ")), "{key}");
     }
     assert!(example.contains("#user_ca = ") && example.contains("token    = ") && example.contains("username = "));

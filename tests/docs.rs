@@ -1,7 +1,7 @@
 //! `docs/` says what the code does: rules, ids, limits and their defaults.
 
 use refgate::config::Config;
-use refgate::model::Limits;
+use refgate::model::{EventKind, Limits};
 use refgate::policy::presets::PRESETS;
 use refgate::policy::rules::KINDS;
 use std::collections::BTreeSet;
@@ -108,9 +108,20 @@ fn every_limit_is_told_with_its_default() {
 }
 
 #[test]
+fn every_event_and_every_key_of_it_is_told() {
+    let page = read("docs/EVENTS.md");
+    let told: BTreeSet<&str> = quoted(&page).filter(|name| EventKind::parse(name).is_some()).collect();
+    assert_eq!(told, EventKind::ALL.iter().map(|kind| kind.as_str()).collect());
+    let source = read("src/events/event.rs");
+    for row in source.lines().filter_map(|line| line.strip_prefix("//! | ")) {
+        assert!(page.contains(&format!("\n| {row}\n")), "docs/EVENTS.md lacks the row: {row}");
+    }
+}
+
+#[test]
 fn every_key_of_the_settings_and_of_the_policy_is_told() {
     for (page, folders) in [
-        ("docs/SETTINGS.md", &["src/config/document.rs"][..]),
+        ("docs/SETTINGS.md", &["src/config/document.rs", "src/config/webhook.rs"][..]),
         ("docs/POLICY.md", &["src/policy/people.rs", "src/policy/grant.rs", "src/policy/settings.rs"][..]),
         ("docs/POLICY.md", &["src/policy/rules/mod.rs"][..]),
     ] {
@@ -168,7 +179,7 @@ fn every_id_of_a_finding_is_told() {
 
 #[test]
 fn what_the_pages_name_is_there() {
-    for page in ["README.md", "ARCHITECTURE.md", "THREATS.md", "docs/POLICY.md", "docs/SETTINGS.md"] {
+    for page in ["README.md", "ARCHITECTURE.md", "THREATS.md", "docs/POLICY.md", "docs/SETTINGS.md", "docs/EVENTS.md"] {
         let text = read(page);
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for link in links.filter(|link| !link.contains("://")) {

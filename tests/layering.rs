@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Which folders each folder may name. A stage also gets the output types of earlier stages, one by one: `folder::Type`.
-const MAY_NAME: [(&str, &[&str]); 22] = [
+const MAY_NAME: [(&str, &[&str]); 24] = [
     ("model", &[]),
     ("secret", &[]),
     ("strict", &["model::is_invisible"]),
@@ -23,6 +23,8 @@ const MAY_NAME: [(&str, &[&str]); 22] = [
     ("forward", &["model", "wire", "git", "config::Upstream", "policy::Approval"]),
     ("record", &["model", "policy::Decision"]),
     ("store", &["model", "record"]),
+    ("events", &["model", "policy::Policy", "policy::Principal", "record", "store"]),
+    ("webhook", &["model", "config", "events", "git::credential", "record", "store"]),
     ("observe", &["config::LogFormat", "record::Verdict", "record::RefResult"]),
     (
         "server",
@@ -44,7 +46,7 @@ const MAY_NAME: [(&str, &[&str]); 22] = [
     (
         "gate",
         &[
-            "config", "diff", "examine", "forward", "git", "inspect", "model", "observe", "policy", "receive",
+            "config", "diff", "events", "examine", "forward", "git", "inspect", "model", "observe", "policy", "receive",
             "record", "secret", "store", "strict", "trial", "wire",
         ],
     ),
@@ -52,14 +54,14 @@ const MAY_NAME: [(&str, &[&str]); 22] = [
         "cli",
         &[
             "config", "diff", "examine", "forward", "gate", "git", "model", "observe", "policy", "receive", "record",
-            "secret", "server", "store", "strict", "trial", "verbs", "wire",
+            "secret", "server", "store", "strict", "trial", "verbs", "webhook", "wire",
         ],
     ),
     ("main", &["cli"]),
 ];
 
 /// Words that only these folders or files may have in their code. An empty list: nobody.
-const ONLY: [(&str, &[&str]); 23] = [
+const ONLY: [(&str, &[&str]); 24] = [
     // Only git/ starts a process; `try` plays the agent too, and makes its keys.
     ("Command::new", &["git/", "cli/try_.rs"]),
     ("CommandExt", &["git/"]),
@@ -71,17 +73,19 @@ const ONLY: [(&str, &[&str]); 23] = [
     ("clap::", &["cli/"]),
     ("process::exit", &["main.rs"]),
     ("russh::", &["server/", "cli/"]),
+    // Only webhooks call out over HTTP; git does it for upstreams.
+    ("ureq::", &["webhook/"]),
     ("rusqlite::", &["store/"]),
     // A push's manifests are written in it too; an edit of the policy needs the place of every value.
     ("toml::", &["strict/", "secret/rule.rs", "policy/rules/manifest/", "policy/edit/"]),
     ("gix::", &["git/", "diff/", "examine/", "inspect/", "model/", "receive/", "wire/"]),
     ("gix_pack::", &["git/", "receive/"]),
     // The manifests' JSON keeps keys that stand twice, which no ready type of serde_json does.
-    ("serde::", &["record/", "receive/message.rs", "secret/rule.rs", "policy/rules/manifest/"]),
+    ("serde::", &["record/", "events/event.rs", "receive/message.rs", "secret/rule.rs", "policy/rules/manifest/"]),
     ("nix::", &["git/", "cli/doctor/"]),
     ("ratatui_core::", &["review/"]),
     ("tokio::", &["server/", "observe/", "cli/"]),
-    ("tracing::", &["cli/", "forward/", "gate/", "git/", "observe/", "server/", "verbs/"]),
+    ("tracing::", &["cli/", "forward/", "gate/", "git/", "observe/", "server/", "verbs/", "webhook/"]),
     // Only the policy makes an approval.
     ("Approval {", &["policy/"]),
     ("Approval(", &["policy/"]),

@@ -1,7 +1,7 @@
 //! `refgate check-config`: both files by themselves, and whether they fit each other.
 
 use super::{DONE, complain, load, negative, print};
-use crate::config::{Config, PolicySource, Token, Upstream};
+use crate::config::{Config, PolicySource, Token, Upstream, WebhookUrl};
 use crate::gate::Kept;
 use crate::model::RepoName;
 use crate::policy::Policy;
@@ -107,6 +107,19 @@ fn missing_files(config: &Config) -> Vec<String> {
         for (key, path) in files {
             if !path.exists() {
                 missing.push(format!("[repo.{name}] {key}: there is no {}", path.display()));
+            }
+        }
+    }
+    for (name, webhook) in &config.webhooks {
+        let url = match &webhook.url {
+            WebhookUrl::Written(_) => None,
+            WebhookUrl::Kept(source) => Some(("url", source)),
+        };
+        for (key, source) in url.into_iter().chain([("secret", &webhook.secret)]) {
+            if let Token::File(path) = source
+                && !path.exists()
+            {
+                missing.push(format!("[webhook.{name}] {key}: there is no {}", path.display()));
             }
         }
     }

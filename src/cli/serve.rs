@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::gate::Gate;
 use crate::record::EventEntry;
+use crate::webhook::{Pace, Webhooks};
 use crate::{observe, server};
 use jiff::Timestamp;
 use std::os::unix::fs::DirBuilderExt;
@@ -30,6 +31,7 @@ fn start(path: &Path) -> Result<(), Failure> {
     let host_key = server::load_or_create_host_key(&config.data.join("host_key"))?;
     write_public_key(&config.data.join("host_key.pub"), &host_key.public_key().to_openssh()?)?;
     let gate = Arc::new(Gate::open(config)?);
+    let webhooks = Webhooks::start(gate.store(), &gate.config.webhooks, gate.address(), Pace::default())?;
     // A command keeps a blocking thread for as long as it runs.
     let threads = gate.config.limits.connections_max.saturating_mul(2).saturating_add(64);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(threads).build()?;
@@ -37,6 +39,7 @@ fn start(path: &Path) -> Result<(), Failure> {
     gate.note(EventEntry::new("stop", Timestamp::now()));
     // Work that a cut-off client left on a blocking thread is not waited for.
     runtime.shutdown_timeout(Duration::from_secs(1));
+    webhooks.stop();
     served
 }
 

@@ -1,7 +1,7 @@
 //! The document `refgate.toml`: which keys there are and what each may hold.
 
 use super::upstream::{self, Address, Refused};
-use super::{Config, LogFormat, PolicySource, PushedPolicy, Repo, StaleFetch, Token, Upstream, limits};
+use super::{Config, LogFormat, PolicySource, PushedPolicy, Repo, StaleFetch, Token, Upstream, limits, webhook};
 use crate::model::{Limits, RefName, RepoName};
 use crate::strict::{self, Problem, Problems, Table, Value};
 use std::collections::BTreeMap;
@@ -48,6 +48,9 @@ fn read(root: &mut Table<'_, '_>, base: &Path, problems: &mut List) -> Option<Co
         let help = "a push there would change the policy unseen: keep the policy in a repository of one name";
         problems.push(Problem::new(value.span(), message).help(help));
     }
+    let webhooks = root
+        .get("webhook")
+        .map_or_else(|| Some(BTreeMap::new()), |value| webhook::read(value, repos.as_ref(), base, problems));
     let limits = root.get("limits").map_or_else(|| Some(Limits::default()), |value| read_limits(value, problems));
     Some(Config {
         listen: listen?,
@@ -60,6 +63,7 @@ fn read(root: &mut Table<'_, '_>, base: &Path, problems: &mut List) -> Option<Co
         metrics_listen,
         public_address,
         domain: domain?,
+        webhooks: webhooks?,
     })
 }
 
@@ -329,7 +333,7 @@ fn username(value: Value<'_, '_>, problems: &mut List) -> Option<String> {
     Some(text.to_owned())
 }
 
-fn token(value: Value<'_, '_>, base: &Path, problems: &mut List) -> Option<Token> {
+pub(super) fn token(value: Value<'_, '_>, base: &Path, problems: &mut List) -> Option<Token> {
     const HELP: &str = "write { env = \"NAME\" }, { file = \"path\" } or { command = [\"program\", \"argument\"] }";
     if value.as_str().is_some() {
         let problem = Problem::new(value.span(), "a token does not belong into this file");

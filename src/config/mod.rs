@@ -6,8 +6,9 @@
 mod document;
 mod limits;
 mod upstream;
+mod webhook;
 
-use crate::model::{Limits, RefName, RepoName};
+use crate::model::{EventKind, HookName, Limits, RefName, RepoName};
 use crate::strict::Problems;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -57,6 +58,8 @@ pub struct Config {
     pub public_address: Option<String>,
     /// How the gate calls itself in what it states and in what people sign for it.
     pub domain: String,
+    /// Who is told of events.
+    pub webhooks: BTreeMap<HookName, Webhook>,
 }
 
 /// Where the admin's policy is.
@@ -158,4 +161,46 @@ pub enum Token {
     File(PathBuf),
     /// Program and arguments; prints the token on its first line. Never run through a shell.
     Command(Vec<String>),
+}
+
+/// One endpoint that is told of events.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    pub url: WebhookUrl,
+    /// What each delivery is signed with; [`Token::None`]: it is not signed.
+    pub secret: Token,
+    pub format: WebhookFormat,
+    /// The kinds it is told of.
+    pub events: Vec<EventKind>,
+    /// `None`: those of all repositories, and of the gate itself.
+    pub repos: Option<Vec<RepoName>>,
+    /// For one delivery, from its connection to its answer.
+    pub timeout: Duration,
+    /// How often an event that the endpoint refuses is sent before it is given up.
+    pub tries: u32,
+}
+
+#[derive(Debug, Clone)]
+pub enum WebhookUrl {
+    Written(String),
+    /// Kept as secrets are: who knows the URL of a chat's webhook may write there.
+    Kept(Token),
+}
+
+impl WebhookUrl {
+    /// Whether a URL that was not in the settings is one that may be called.
+    #[must_use]
+    pub fn is_taken(text: &str) -> bool {
+        webhook::check_url(text).is_ok()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebhookFormat {
+    /// The event as it is.
+    Json,
+    /// A message for an incoming webhook of Slack, or of a chat that takes the same.
+    Slack,
+    /// An Adaptive Card for a Workflows webhook of Teams.
+    Teams,
 }

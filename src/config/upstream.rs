@@ -24,7 +24,7 @@ pub struct Refused {
 
 const FORMS: &str = "write /path/to/repo.git, user@host:path, ssh://user@host:port/path or https://host/path";
 
-fn refused<T>(message: impl Into<String>, help: &'static str) -> Result<T, Refused> {
+pub(super) fn refused<T>(message: impl Into<String>, help: &'static str) -> Result<T, Refused> {
     Err(Refused { message: message.into(), help })
 }
 
@@ -126,13 +126,17 @@ fn http(text: &str, rest: &str) -> Result<Address, Refused> {
     let address = https(text, rest)?;
     let authority = rest.split('/').next().unwrap_or_default();
     let (host, _) = split_port(authority)?;
-    let is_loopback = host == "localhost"
-        || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
-        || host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback());
-    if is_loopback {
+    if is_loopback(&host) {
         return Ok(address);
     }
     refused("http:// would send the credential in clear", "write https:// (http:// is for localhost only)")
+}
+
+/// Whether a host, as [`split_port`] gives it, is this machine.
+pub(super) fn is_loopback(host: &str) -> bool {
+    host == "localhost"
+        || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+        || host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn https(text: &str, rest: &str) -> Result<Address, Refused> {
@@ -169,7 +173,7 @@ fn check_user(user: &str) -> Result<String, Refused> {
 }
 
 /// `host`, `host:port`, `[v6]` or `[v6]:port`; the host comes back without brackets.
-fn split_port(text: &str) -> Result<(String, Option<u16>), Refused> {
+pub(super) fn split_port(text: &str) -> Result<(String, Option<u16>), Refused> {
     let (host, port) = match text.strip_prefix('[') {
         Some(inner) => {
             let Some((host, after)) = inner.split_once(']') else { return refused("`[` without `]`", FORMS) };

@@ -158,6 +158,12 @@ impl Gate {
         self.keeper.current()
     }
 
+    /// For those who follow the record.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Swaps the policy as a whole. Pushes under way keep theirs.
     pub fn replace_policy(&self, policy: Policy) {
         let new = Arc::new(policy);

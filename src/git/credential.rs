@@ -1,4 +1,5 @@
-//! The token of an https upstream: read when it is needed, given to git in its environment, shown to nobody.
+//! Credentials: an upstream's token, given to git in its environment, and webhooks' secrets. Read when they are needed,
+//! shown to nobody.
 
 use crate::config::Token;
 use crate::git::command::{CommandError, GitCommand};
@@ -6,18 +7,18 @@ use std::fs::File;
 use std::io::Read;
 use std::time::Duration;
 
-/// Why there is no usable token. Never says anything of the token itself.
+/// Why there is no usable credential. Never says anything of the credential itself.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
-    #[error("the environment variable {0} with the upstream's token is not set")]
+    #[error("the environment variable {0} for the credential is not set")]
     Env(String),
-    #[error("the file with the upstream's token cannot be read: {0}")]
+    #[error("the credential's file cannot be read: {0}")]
     File(#[source] std::io::Error),
-    #[error("the program that gives the upstream's token: {0}")]
+    #[error("the program that gives the credential: {0}")]
     Command(#[from] CommandError),
-    #[error("the upstream's token is empty")]
+    #[error("the credential is empty")]
     Empty,
-    #[error("the upstream's token is longer than {TOKEN_BYTES_MAX} bytes or holds unusual characters")]
+    #[error("the credential is longer than {TOKEN_BYTES_MAX} bytes or holds unusual characters")]
     Unusual,
 }
 
@@ -32,7 +33,8 @@ pub fn authorization(username: &str, token: &Token) -> Result<Option<String>, Cr
     Ok(Some(format!("Authorization: Basic {credential}")))
 }
 
-fn read(token: &Token) -> Result<Option<String>, CredentialError> {
+/// The first line of what the source gives; `None` if there is no source.
+pub fn read(token: &Token) -> Result<Option<String>, CredentialError> {
     let bytes = match token {
         Token::None => return Ok(None),
         Token::Env(name) => {

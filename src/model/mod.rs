@@ -2,6 +2,7 @@
 
 mod change;
 mod escape;
+mod event_kind;
 mod finding;
 mod fold;
 mod hold_state;
@@ -16,12 +17,13 @@ mod usage;
 
 pub use change::{Change, CommitFacts, Direction, Entry, Group, Needs, PushFacts, TagFacts, UpdateFacts, UpdateKind};
 pub use escape::{Escaped, is_invisible};
+pub use event_kind::EventKind;
 pub use finding::{Effect, Finding, Fix, Place};
 pub use fold::{fold_segment, fold_text, folds_to, strip_ntfs};
 pub use gix::ObjectId;
 pub use hold_state::HoldState;
 pub use limits::Limits;
-pub use name::{InvalidName, PrincipalKind, PrincipalName, RepoName};
+pub use name::{HookName, InvalidName, PrincipalKind, PrincipalName, RepoName};
 pub use purpose::Purpose;
 pub use push_id::{InvalidPushId, PushId};
 pub use ref_name::{InvalidRefName, RefName};

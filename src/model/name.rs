@@ -39,6 +39,28 @@ impl fmt::Display for PrincipalName {
     }
 }
 
+/// What the operator calls a webhook.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HookName(String);
+
+impl HookName {
+    pub fn parse(name: &str) -> Result<Self, InvalidName> {
+        check_part(name)?;
+        Ok(Self(name.to_owned()))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for HookName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// What sort of principal holds a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PrincipalKind {

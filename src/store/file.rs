@@ -17,7 +17,7 @@ const APPLICATION_ID: i64 = 0x7267_6174;
 const BUSY_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// One step of the schema each; the number of steps done is the file's `user_version`.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE record (
         seq INTEGER PRIMARY KEY,
@@ -119,6 +119,7 @@ const MIGRATIONS: [&str; 2] = [
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX undo_repo ON undo (repo, time_ms);
 ",
+    super::feed::SCHEMA,
 ];
 
 /// The store's own directory, which nobody else may enter, whatever the data directory's mode is.

@@ -3,6 +3,7 @@
 //! Calls block; they belong on blocking threads. What `decided` and `settled` return for is on disk. Reads and writes
 //! use connections of their own, so that a long listing holds up no push.
 
+mod feed;
 mod file;
 pub mod holds;
 mod read;
@@ -10,6 +11,7 @@ mod session;
 mod steps;
 mod writer;
 
+pub use feed::{Generation, Lease, Positions};
 pub use holds::{Approved, Freeze, Hold, Revoked, Undo};
 pub use read::{Filter, Stored, Unsettled};
 pub use session::Turn;
@@ -95,22 +97,24 @@ struct Inner {
     writer: Option<Writer>,
     reader: Mutex<Connection>,
     directory: PathBuf,
+    news: Arc<feed::News>,
 }
 
 impl Store {
     /// Opens the store below the data directory, and makes it if it is not there.
     pub fn open(data: &Path) -> Result<Self, StoreError> {
         let directory = file::directory(data);
-        let writer = Writer::start(file::open(&directory)?, &directory)?;
+        let news = Arc::default();
+        let writer = Writer::start(file::open(&directory)?, &directory, Arc::clone(&news))?;
         let reader = Mutex::new(file::open_read_only(&directory)?);
-        Ok(Self(Arc::new(Inner { writer: Some(writer), reader, directory })))
+        Ok(Self(Arc::new(Inner { writer: Some(writer), reader, directory, news })))
     }
 
     /// Opens a store that must be there; every write fails.
     pub fn open_read_only(data: &Path) -> Result<Self, StoreError> {
         let directory = file::directory(data);
         let reader = Mutex::new(file::open_read_only(&directory)?);
-        Ok(Self(Arc::new(Inner { writer: None, reader, directory })))
+        Ok(Self(Arc::new(Inner { writer: None, reader, directory, news: Arc::default() })))
     }
 
     /// The database file of a data directory.

@@ -31,20 +31,20 @@ pub struct Filter {
     pub limit: Option<usize>,
 }
 
-struct Raw {
-    seq: Sequence,
-    line: String,
+pub(super) struct Raw {
+    pub seq: Sequence,
+    pub line: String,
     hash: Vec<u8>,
 }
 
 impl Raw {
-    const COLUMNS: &'static str = "seq, line, hash";
+    pub const COLUMNS: &'static str = "seq, line, hash";
 
-    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+    pub fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self { seq: row.get(0)?, line: row.get(1)?, hash: row.get(2)? })
     }
 
-    fn parse(self) -> Result<Stored, StoreError> {
+    pub fn parse(self) -> Result<Stored, StoreError> {
         let Self { seq, line, hash } = self;
         let record = Record::from_line(&line).map_err(|_| StoreError::Line(seq))?;
         let hash = Hash::from_bytes(&hash).ok_or(StoreError::Line(seq))?;

@@ -3,6 +3,7 @@
 //! A commit costs one fsync, whatever is in it. So all writes that wait go into one transaction, and all their callers
 //! are told after its commit: many pushes at once cost as many fsyncs as follow one after another, not one each.
 
+use super::feed::News;
 use super::session::Session;
 use super::steps::{self, Closing, Side};
 use super::{Sequence, StoreError};
@@ -68,9 +69,9 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub fn start(connection: Connection, directory: &Path) -> Result<Self, StoreError> {
+    pub fn start(connection: Connection, directory: &Path, news: Arc<News>) -> Result<Self, StoreError> {
         let (jobs, waiting) = sync_channel(WAITING_MAX);
-        let mut thread = Thread { connection, directory: directory.to_owned(), session: None };
+        let mut thread = Thread { connection, directory: directory.to_owned(), session: None, news };
         let failed = |error| StoreError::Open { path: directory.to_owned(), error: Arc::new(error) };
         let builder = std::thread::Builder::new().name("store".to_owned());
         let thread = builder.spawn(move || thread.run(&waiting)).map_err(failed)?;
@@ -108,6 +109,7 @@ struct Thread {
     directory: PathBuf,
     /// Started with the first accepted push.
     session: Option<Session>,
+    news: Arc<News>,
 }
 
 impl Thread {
@@ -116,6 +118,7 @@ impl Thread {
             let mut batch = vec![first];
             batch.extend(waiting.try_iter().take(BATCH_MAX - 1));
             let answers = self.commit(&batch);
+            self.news.tell();
             for (index, job) in batch.into_iter().enumerate() {
                 let answer = match &answers {
                     Ok(answers) => answers.get(index).cloned().unwrap_or(Err(StoreError::Closed)),

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+pub mod hook;
 pub mod http;
 pub mod sshd;
 

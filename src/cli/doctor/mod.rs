@@ -5,9 +5,9 @@ mod known_hosts;
 mod probe;
 
 use super::{DONE, DoctorArgs, load, negative, print};
-use crate::config::{Config, LogFormat, PolicySource, Token, Upstream};
+use crate::config::{Config, LogFormat, PolicySource, Token, Upstream, Webhook, WebhookUrl};
 use crate::gate::Kept;
-use crate::model::Limits;
+use crate::model::{HookName, Limits};
 use crate::observe;
 use crate::policy::Policy;
 use crate::store::Store;
@@ -98,6 +98,7 @@ fn examine(config: &Config) -> Vec<Check> {
         let is_lost = checks.iter().skip(before).any(|check| check.state == State::Fail);
         checks.push(upstream(name.as_str(), &repo.upstream, &config.limits, is_lost));
     }
+    checks.extend(config.webhooks.iter().flat_map(|(name, settings)| webhook(name, settings)));
     checks
 }
 
@@ -174,21 +175,43 @@ fn credential(name: &str, upstream: &Upstream) -> Vec<Check> {
             vec![files::private_key(name, identity), host_key(name, host, *port, known_hosts)]
         }
         Upstream::Https { token, .. } => {
-            let what = format!("token of {name}");
             vec![match token {
-                Token::None => Check::warn(what, "not set", "fine only if the upstream takes pushes from anybody"),
-                Token::File(path) => files::secret(what, path),
-                Token::Env(variable) => match std::env::var_os(variable) {
-                    Some(value) if !value.is_empty() => Check::ok(what, format!("${variable} is set")),
-                    _ => Check::fail(what, format!("${variable} is not set here"), "set it for the gate's process"),
-                },
-                Token::Command(words) => {
-                    let program = words.first().map_or("", String::as_str);
-                    files::program(&what, program, "install it, or write its full path")
+                Token::None => {
+                    let advice = "fine only if the upstream takes pushes from anybody";
+                    Check::warn(format!("token of {name}"), "not set", advice)
                 }
+                Token::Env(_) | Token::File(_) | Token::Command(_) => source(format!("token of {name}"), token),
             }]
         }
     }
+}
+
+/// Whether a secret can be had from where the settings say.
+fn source(what: String, token: &Token) -> Check {
+    match token {
+        Token::None => Check::ok(what, "not set"),
+        Token::File(path) => files::secret(what, path),
+        Token::Env(variable) => match std::env::var_os(variable) {
+            Some(value) if !value.is_empty() => Check::ok(what, format!("${variable} is set")),
+            _ => Check::fail(what, format!("${variable} is not set here"), "set it for the gate's process"),
+        },
+        Token::Command(words) => {
+            let program = words.first().map_or("", String::as_str);
+            files::program(&what, program, "install it, or write its full path")
+        }
+    }
+}
+
+fn webhook(name: &HookName, webhook: &Webhook) -> Vec<Check> {
+    let url = match &webhook.url {
+        WebhookUrl::Written(_) => None,
+        WebhookUrl::Kept(token) => Some(source(format!("URL of webhook {name}"), token)),
+    };
+    let secret = match &webhook.secret {
+        Token::None => None,
+        token => Some(source(format!("secret of webhook {name}"), token)),
+    };
+    url.into_iter().chain(secret).collect()
 }
 
 fn host_key(name: &str, host: &str, port: Option<u16>, file: &Path) -> Check {
