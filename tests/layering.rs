@@ -42,12 +42,12 @@ const MAY_NAME: [(&str, &[&str]); 24] = [
             "verbs",
         ],
     ),
-    ("verbs", &["diff", "gate", "model", "policy", "record", "review", "store"]),
+    ("verbs", &["diff", "events", "gate", "model", "policy", "record", "review", "store"]),
     (
         "gate",
         &[
-            "config", "diff", "events", "examine", "forward", "git", "inspect", "model", "observe", "policy", "receive",
-            "record", "secret", "store", "strict", "trial", "wire",
+            "config", "diff", "events", "examine", "forward", "git", "inspect", "model", "observe", "policy",
+            "receive", "record", "secret", "store", "strict", "trial", "wire",
         ],
     ),
     (

@@ -65,6 +65,7 @@ async fn serve(gate: Arc<Gate>, host_key: russh::keys::PrivateKey) -> Result<(),
     tasks.spawn(follow_policy(Arc::clone(&gate), shutdown.clone())?);
     tasks.spawn(settle_the_rest(Arc::clone(&gate), shutdown.clone()));
     tasks.spawn(tend(Arc::clone(&gate), shutdown.clone()));
+    tasks.spawn(stop_waiting(Arc::clone(&gate), shutdown.clone()));
     if let Some(address) = gate.config.metrics_listen {
         let listener =
             TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))?;
@@ -105,6 +106,12 @@ async fn settle_the_rest(gate: Arc<Gate>, shutdown: CancellationToken) {
             () = tokio::time::sleep(pause) => {}
         }
     }
+}
+
+/// Lets go of everybody who waits for something to happen.
+async fn stop_waiting(gate: Arc<Gate>, shutdown: CancellationToken) {
+    shutdown.cancelled().await;
+    gate.stop();
 }
 
 /// Lets held pushes expire, and tries approved ones again that did not get to the upstream: ever less often.

@@ -86,7 +86,11 @@ pub fn follow(
         if batch.is_empty() {
             match at_end {
                 Follow::End => return Ok(()),
-                Follow::Wait => store.wait(seen, POLL),
+                Follow::Wait => {
+                    // A writer whose reader has gone says so.
+                    output.flush()?;
+                    store.wait(seen, POLL);
+                }
             }
             continue;
         }

@@ -7,11 +7,13 @@ use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The directory with one object directory for each held push.
 #[derive(Debug)]
 pub struct HeldPacks {
     dir: PathBuf,
+    stopping: AtomicBool,
 }
 
 impl HeldPacks {
@@ -19,7 +21,17 @@ impl HeldPacks {
     pub fn open(data: &Path) -> io::Result<Self> {
         let dir = data.join("held");
         DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
-        Ok(Self { dir })
+        Ok(Self { dir, stopping: AtomicBool::new(false) })
+    }
+
+    /// No client waits for a human any more.
+    pub fn stop_waiting(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 
     fn path(&self, push: PushId) -> PathBuf {

@@ -129,7 +129,9 @@ impl Push<'_> {
         loop {
             let hold = self.store.ask(|tables| holds::find(tables, push))?;
             let hold = hold.ok_or(crate::store::StoreError::NotHeld(push))?;
-            let Some(wait) = wait.filter(|wait| hold.state.is_open() && begun.elapsed() < *wait) else {
+            let is_stopping = self.holds.is_some_and(HeldPacks::is_stopping);
+            let waits = |wait: &Duration| hold.state.is_open() && begun.elapsed() < *wait && !is_stopping;
+            let Some(wait) = wait.filter(waits) else {
                 return Ok(hold);
             };
             if told.is_none_or(|told: Instant| told.elapsed() >= TELL_INTERVAL) {

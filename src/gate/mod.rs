@@ -8,6 +8,7 @@ mod asked;
 mod desk;
 mod existing;
 mod fault;
+mod feed;
 pub mod fingerprint_key;
 mod held;
 mod hold;
@@ -61,6 +62,7 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Instant;
 use stop::Sessions;
@@ -81,6 +83,7 @@ pub struct Gate {
     address: String,
     pub sessions: Sessions,
     revoked: RwLock<Vec<Revoked>>,
+    stopping: AtomicBool,
 }
 
 /// Who is at the other end, proven.
@@ -142,6 +145,7 @@ impl Gate {
             address: ssh_command(config.public_address.as_deref()),
             sessions: Sessions::default(),
             revoked: RwLock::default(),
+            stopping: AtomicBool::new(false),
             config,
         };
         gate.note(EventEntry::new("start", Timestamp::now()).detail("policy", gate.policy().digest()));

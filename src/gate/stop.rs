@@ -9,6 +9,9 @@ use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+/// Ends a session.
+type End = Box<dyn Fn() + Send + Sync>;
+
 /// The live sessions of principals, each with a way to end it.
 #[derive(Default)]
 pub struct Sessions(Mutex<Table>);
@@ -16,12 +19,12 @@ pub struct Sessions(Mutex<Table>);
 #[derive(Default)]
 struct Table {
     next: u64,
-    live: HashMap<u64, (PrincipalName, Box<dyn Fn() + Send + Sync>)>,
+    live: HashMap<u64, (PrincipalName, End)>,
 }
 
 impl Sessions {
     /// Takes a session in; the number takes it out again.
-    pub fn begin(&self, name: PrincipalName, end: Box<dyn Fn() + Send + Sync>) -> u64 {
+    pub fn begin(&self, name: PrincipalName, end: End) -> u64 {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         table.next = table.next.wrapping_add(1);
         let number = table.next;

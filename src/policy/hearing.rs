@@ -231,8 +231,8 @@ impl Policy {
         self.grants_for(principal, repo, now).any(|grant| !grant.allow.is_empty())
     }
 
-    /// Whether this is a human who may see what is held in the repository: one who may push or fetch there, or whom a
-    /// rule asks.
+    /// Whether this is a human who may see what others push to the repository, and what is held there: one who may push
+    /// there too, whom a rule asks, or one of `admins`. Who may only fetch sees what is fetched.
     #[must_use]
     pub fn may_review(&self, principal: &Principal, repo: &RepoName, now: Timestamp) -> bool {
         if principal.kind != PrincipalKind::Human || self.people.person(principal.name.as_str()).is_none() {
@@ -240,7 +240,9 @@ impl Policy {
         }
         let is_called = |name: &String| self.humans_called(name).any(|person| person.principal.name == principal.name);
         let of_rules = self.rules.iter().filter(|rule| rule.is_in(repo)).flat_map(|rule| &rule.approvers);
-        self.may_see_repo(principal, repo, now) || self.approvers_of(repo).iter().chain(of_rules).any(is_called)
+        self.may_push_something(principal, repo, now)
+            || self.is_admin(principal)
+            || self.approvers_of(repo).iter().chain(of_rules).any(is_called)
     }
 
     /// Whether this human may stop and start things: one of `admins`; where the policy has none, every human who may

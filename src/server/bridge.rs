@@ -164,8 +164,11 @@ impl Write for Output {
         Ok(count)
     }
 
-    /// Nothing to do: whatever is written is on its way.
+    /// Whatever is written is on its way; an error, if nobody is there to take it.
     fn flush(&mut self) -> io::Result<()> {
+        if self.shared.lock().broken {
+            return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the client has gone"));
+        }
         Ok(())
     }
 }

@@ -47,7 +47,7 @@ pub struct Exec {
 /// What to do about a request.
 enum Answer {
     Say(Ending),
-    Serve(Work, Session),
+    Serve(Work, Box<Session>),
 }
 
 /// The last a channel carries.
@@ -124,7 +124,7 @@ fn answer(connection: &Connection, caller: Option<(Principal, String)>, request:
     let work = match command::parse(&line) {
         Ok(Command::ReceivePack(repo)) => Work::ReceivePack(repo),
         Ok(Command::UploadPack(repo)) => Work::UploadPack(repo),
-        Ok(Command::Verb(request)) => return Answer::Serve(Work::Verb(request), session),
+        Ok(Command::Verb(request)) => return Answer::Serve(Work::Verb(request), Box::new(session)),
         Err(error) => {
             let line = Escaped(line.get(..LOGGED_BYTES_MAX).unwrap_or(&line));
             warn!(parent: &connection.span, %line, %error, "command refused");
@@ -137,7 +137,7 @@ fn answer(connection: &Connection, caller: Option<(Principal, String)>, request:
         warn!(parent: &connection.span, %repo, "repository unknown or forbidden");
         return Answer::Say(not_found(repo));
     }
-    Answer::Serve(work, session)
+    Answer::Serve(work, Box::new(session))
 }
 
 fn complain(status: u32, text: &str) -> Answer {
@@ -156,13 +156,13 @@ fn not_found(repo: &RepoName) -> Ending {
 struct Engine {
     service: Arc<dyn Service>,
     work: Work,
-    session: Session,
+    session: Box<Session>,
     version: ProtocolVersion,
     terminal: Option<Terminal>,
 }
 
 impl Engine {
-    fn run(&self, mut input: Input, output: &mut bridge::Output) -> Said {
+    fn run(&self, mut input: Input, output: &mut bridge::Output, ended: &CancellationToken) -> Said {
         let (service, session) = (&self.service, &self.session);
         let git = |status| Said { status, ..Said::default() };
         match &self.work {
@@ -175,8 +175,8 @@ impl Engine {
                 }
                 // Nobody types at other verbs but to end them.
                 Some(terminal) => {
-                    let typed = &mut screen::Typed(input);
-                    service.verb(session, request, terminal.paper(), typed, &mut Lines(output))
+                    screen::end_when_asked(input, ended.clone());
+                    service.verb(session, request, terminal.paper(), &mut std::io::empty(), &mut Lines(output))
                 }
             },
         }
@@ -201,8 +201,9 @@ async fn serve(
     let input = Input::new(read, idle_time_max, undelivered.clone());
     let (mut output, drain) = bridge::output();
     let span = connection.span.clone();
-    let thread = tokio::task::spawn_blocking(move || span.in_scope(|| engine.run(input, &mut output)));
-    if let Err(error) = drain.run(write, idle_time_max, closed).await {
+    let ended = undelivered.clone();
+    let thread = tokio::task::spawn_blocking(move || span.in_scope(|| engine.run(input, &mut output, &ended)));
+    if let Err(error) = drain.run(write, idle_time_max, &undelivered).await {
         debug!(parent: &connection.span, %error, "output not delivered");
         undelivered.cancel();
     }

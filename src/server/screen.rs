@@ -3,8 +3,9 @@
 use super::bridge::Input;
 use super::terminal::Terminal;
 use crate::review::Event;
-use std::io::{self, Read};
+use std::io::Read;
 use std::sync::mpsc::{Receiver, sync_channel};
+use tokio_util::sync::CancellationToken;
 
 /// Ctrl-C and Ctrl-D.
 const ENDING: [u8; 2] = [3, 4];
@@ -40,13 +41,15 @@ pub fn events(mut input: Input, terminal: &Terminal) -> Receiver<Event> {
     events
 }
 
-/// What is typed at a verb that does not fill the screen: Ctrl-C and Ctrl-D end it.
-pub struct Typed(pub Input);
-
-impl Read for Typed {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.0.read(buffer)?;
-        let typed = buffer.get(..count).unwrap_or_default();
-        Ok(typed.iter().position(|byte| ENDING.contains(byte)).unwrap_or(count))
-    }
+/// For a verb that does not fill the screen: Ctrl-C, Ctrl-D or the client's end takes its output away.
+pub fn end_when_asked(mut input: Input, ended: CancellationToken) {
+    std::thread::spawn(move || {
+        let mut buffer = [0; 256];
+        while let Ok(count @ 1..) = input.read(&mut buffer) {
+            if buffer.get(..count).unwrap_or_default().iter().any(|byte| ENDING.contains(byte)) {
+                break;
+            }
+        }
+        ended.cancel();
+    });
 }

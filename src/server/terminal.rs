@@ -9,12 +9,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Columns and rows that are taken as they are said; more is no screen.
 const SIDE_MAX: u32 = 1000;
 
+/// Columns and rows.
+type Size = (u16, u16);
+
 /// A terminal at the client's end (RFC 4254, 6.2).
 #[derive(Debug, Clone)]
 pub struct Terminal {
-    size: (u16, u16),
+    size: Size,
     colors: Colors,
-    resized: Arc<Mutex<Option<Sender<(u16, u16)>>>>,
+    resized: Arc<Mutex<Option<Sender<Size>>>>,
 }
 
 impl Terminal {
@@ -36,7 +39,7 @@ impl Terminal {
 
     /// Hears of every new size from now on.
     #[must_use]
-    pub fn resizes(&self) -> Receiver<(u16, u16)> {
+    pub fn resizes(&self) -> Receiver<Size> {
         let (send, receive) = channel();
         *self.resized.lock().unwrap_or_else(PoisonError::into_inner) = Some(send);
         receive
@@ -55,7 +58,7 @@ impl Terminal {
     }
 }
 
-fn size(columns: u32, rows: u32) -> (u16, u16) {
+fn size(columns: u32, rows: u32) -> Size {
     // A client that does not know says 0.
     let side = |side: u32, default: u16| match side {
         0 => default,

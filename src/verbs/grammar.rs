@@ -4,6 +4,7 @@
 //! line, after `-m`, and everything else is single words of plain characters.
 
 use super::words::{Words, duration, principal, push, repo};
+use crate::events::{Follow, Since};
 use crate::model::{PrincipalName, PushId, RepoName};
 use jiff::{SignedDuration, Timestamp};
 
@@ -73,20 +74,6 @@ pub struct LogQuery {
 pub enum Until {
     At(Timestamp),
     In(SignedDuration),
-}
-
-/// Where events start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Since {
-    Start,
-    Now,
-    Cursor(u64),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Follow {
-    No,
-    Yes,
 }
 
 /// `grant add`.
@@ -223,8 +210,8 @@ fn verb(name: &str, words: &mut Words<'_>) -> Result<Verb, GrammarError> {
             _ => return Err(words.wrong()),
         },
         "events" => {
-            let since = words.option("--since")?.map_or(Ok(Since::Now), |word| since(word, words.usage))?;
-            let follow = if words.flag("--follow") { Follow::Yes } else { Follow::No };
+            let since = words.option("--since")?.map_or(Ok(Since::Start), Since::parse).map_err(|_| words.wrong())?;
+            let follow = if words.flag("--follow") { Follow::Wait } else { Follow::End };
             Verb::Events(since, follow)
         }
         _ => return Err(GrammarError::Unknown),
@@ -256,14 +243,6 @@ fn grant(words: &mut Words<'_>) -> Result<NewGrant, GrammarError> {
         return Err(words.wrong());
     }
     Ok(NewGrant { to, repo, refs, allow, write, until })
-}
-
-fn since(word: &str, usage: &'static str) -> Result<Since, GrammarError> {
-    match word {
-        "start" => Ok(Since::Start),
-        "now" => Ok(Since::Now),
-        number => number.parse().map(Since::Cursor).map_err(|_| GrammarError::Usage(usage)),
-    }
 }
 
 fn until(word: &str) -> Result<Until, GrammarError> {
@@ -302,8 +281,8 @@ mod tests {
             ("freeze --until=8h team/app", Verb::Freeze(repo.clone(), Some(hours), String::new())),
             ("held team/app", Verb::Held(Some(repo.clone()))),
             ("undo list team/app", Verb::UndoList(repo.clone())),
-            ("events --since 12 --follow", Verb::Events(Since::Cursor(12), Follow::Yes)),
-            ("events", Verb::Events(Since::Now, Follow::No)),
+            ("events --since 12 --follow", Verb::Events(Since::Cursor(12), Follow::Wait)),
+            ("events", Verb::Events(Since::Start, Follow::End)),
             ("agent add claude-1", Verb::AgentAdd(name.clone(), None)),
         ];
         for (line, verb) in table {

@@ -3,6 +3,7 @@
 //! [`grammar`] reads the line; [`run`] answers. Every verb authorises before it acts, and a push, repository or
 //! principal that is not there gets the same answer as one that is not the caller's to see.
 
+mod events;
 mod grammar;
 mod held;
 mod help;
@@ -14,10 +15,11 @@ mod stops;
 pub mod text;
 mod words;
 
-pub use grammar::{Follow, For, Form, GrammarError, Proof, Request, Since, VERBS, Verb, is_verb, parse};
+pub use grammar::{For, Form, GrammarError, Proof, Request, VERBS, Verb, is_verb, parse};
 pub use help::{identity, overview};
 pub use review::review;
 
+use crate::events::FeedError;
 use crate::gate::{DeskError, Gate, Session};
 use std::io::{self, Read, Write};
 use text::Paper;
@@ -36,6 +38,8 @@ pub enum VerbError {
     Desk(#[from] DeskError),
     #[error("{0}")]
     Client(&'static str),
+    #[error(transparent)]
+    Cursor(FeedError),
     /// It was done, and did not come out well; everything was said.
     #[error("")]
     Negative,
@@ -121,6 +125,6 @@ fn answer(verb: &Verb, scene: &mut Scene<'_>) -> Result<(), VerbError> {
         Verb::AgentRemove(name) => people::remove_agent(scene, name),
         Verb::KeyAdd(name) => people::add_key(scene, name),
         Verb::GrantAdd(new) => people::add_grant(scene, new),
-        Verb::Events(..) => Err(VerbError::Client("this verb is not there yet")),
+        Verb::Events(since, follow) => events::events(scene, *since, *follow),
     }
 }
