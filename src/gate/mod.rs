@@ -53,7 +53,7 @@ use crate::git::upload_pack::{self, FetchProtocol};
 use crate::model::{PushId, RefName, RepoName};
 use crate::observe::Metrics;
 use crate::policy::{Hearing, PatternList, Policy, Principal};
-use crate::receive::Quarantine;
+use crate::receive::{GATE_UNKNOWN, Quarantine};
 use crate::record::EventEntry;
 use crate::store::{Revoked, Store, StoreError};
 use crate::wire::pkt_line;
@@ -297,7 +297,7 @@ impl Gate {
 
 /// `ssh -p 2222 git@gate`, for messages.
 fn ssh_command(address: Option<&str>) -> String {
-    let Some(address) = address else { return "ssh GATE".to_owned() };
+    let Some(address) = address else { return GATE_UNKNOWN.to_owned() };
     match address.rsplit_once(':').filter(|(host, _)| host.ends_with(']') || !host.contains(':')) {
         Some((host, port)) => format!("ssh -p {port} {}", host.replace(['[', ']'], "")),
         None => format!("ssh {}", address.replace(['[', ']'], "")),

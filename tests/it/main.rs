@@ -21,5 +21,6 @@ mod raw;
 #[path = "../support/mod.rs"]
 mod servers;
 mod signed;
+mod story;
 mod support;
 mod upstreams;
