@@ -46,7 +46,7 @@ impl Verdict {
         match self {
             Self::Accepted => "forwarded to the upstream",
             Self::Held => "waits for a human",
-            Self::Passed | Self::WouldHold => "only tried: nothing was sent or kept",
+            Self::Passed | Self::WouldHold => "only tried",
             Self::Rejected | Self::NotHeld | Self::Refused => "nothing was sent upstream",
             Self::NotTaken => "nothing was changed upstream",
             Self::Unclear => "the connection to the upstream broke; fetch to see what it holds",
@@ -140,6 +140,8 @@ pub struct Standing {
 
 /// Findings shown in full, with their fix; the others are in the JSON line.
 const SHOWN_MAX: usize = 4;
+/// What is needed stands on a line of its own from here on.
+const NEEDS_COLUMNS: usize = 34;
 /// Bytes of findings in the JSON line; past that they are counted only.
 const JSON_BYTES_MAX: usize = 48 * 1024;
 
@@ -215,8 +217,11 @@ impl Message<'_> {
             writeln!(text, "  fix: change it as {by} asks, and push the new commit")?;
             return Ok(());
         }
-        if !hold.needs.is_empty() {
-            writeln!(text, "  needs {}; expires {}", hold.needs.join(", and "), hold.expires)?;
+        let needs = hold.needs.join(", and ");
+        match needs.chars().count() {
+            0 => {}
+            1..NEEDS_COLUMNS => writeln!(text, "  needs {needs}; expires {}", hold.expires)?,
+            _ => write!(text, "  needs {needs}\n  expires {}\n", hold.expires)?,
         }
         for push in &hold.replaces {
             writeln!(text, "  it takes the place of your held push {push}")?;
@@ -350,13 +355,13 @@ mod tests {
     }
 
     /// A held push as its pusher is told, by a gate that is called like this.
-    fn render_held(gate: &str) -> String {
+    fn render_held(gate: &str, needs: &[&str]) -> String {
         let name = RefName::parse(b"refs/heads/agent/claude-1/login").expect("valid");
         let updates = [RefUpdate { name, old: None, new: None }];
         let repo = RepoName::parse("app").expect("valid");
         let standing = Standing {
             state: "waiting",
-            needs: vec!["1 of owners".to_owned()],
+            needs: needs.iter().map(|need| (*need).to_owned()).collect(),
             expires: "2026-12-06T15:46:40Z".to_owned(),
             by: None,
             reason: String::new(),
@@ -379,7 +384,7 @@ mod tests {
 
     #[test]
     fn a_held_push_is_told_with_the_command_that_follows_it() {
-        let text = render_held("ssh -p 2222 refgate@gate.example.com");
+        let text = render_held("ssh -p 2222 refgate@gate.example.com", &["1 of owners"]);
         let expected = [
             "refgate: HELD  agent/claude-1/login → app   (waits for a human)",
             "  1. rule-1  a\\nb\\x1b[31m:3  is not yours",
@@ -391,7 +396,11 @@ mod tests {
         let (shown, json) = text.split_once("\nrefgate-json: ").expect("a JSON line");
         assert_eq!(shown, expected.join("\n"));
         assert!(json.contains(r#""retry":"no""#) && json.contains(r#""hold":{"state":"waiting""#), "{json}");
-        let unknown = render_held(GATE_UNKNOWN);
+        let unknown = render_held(GATE_UNKNOWN, &["1 of owners", "1 of the humans who push here"]);
+        assert!(
+            unknown.contains("  needs 1 of owners, and 1 of the humans who push here\n  expires 2026"),
+            "{unknown}"
+        );
         assert!(unknown.contains("  ssh GATE status 01ARZ3NDEKTSV4RRFFQ69G5FAW  (GATE: the remote's host)\n"));
         for line in shown.lines().chain(unknown.lines().filter(|line| !line.starts_with("refgate-json"))) {
             assert!("remote: ".len() + line.chars().count() <= 80, "{line}");

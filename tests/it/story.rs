@@ -28,7 +28,14 @@ struct Step<'t> {
 fn the_story_is_true() {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/story.txt");
     let text = std::fs::read_to_string(&file).expect("the story");
-    let world = World::new(HOLD_RULES);
+    let mut world = World::prepare();
+    world.seed();
+    world.write_policy(&format!("{GRANTS}{HOLD_RULES}"));
+    world.write_settings("");
+    let settings = world.path().join("refgate.toml");
+    let named = format!("public_address = \"gate\"\n{}", std::fs::read_to_string(&settings).expect("settings"));
+    write(&settings, &named);
+    world.start();
     let desks: HashMap<&str, Desk> = ACTORS.iter().map(|(_, name)| (*name, Desk::new(&world, name))).collect();
     let mut placeholders = Placeholders::new();
     let mut told = String::new();
