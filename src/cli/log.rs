@@ -1,7 +1,7 @@
 //! `refgate log`: the record of pushes as a table, as its own lines, or verified.
 
 use super::{DONE, LogArgs, cannot, load, negative, print};
-use crate::model::{Escaped, HoldState, PrincipalName, Purpose, PushId, RepoName};
+use crate::model::{Escaped, PrincipalName, PushId, RepoName};
 use crate::record::{AbortEntry, DecisionEntry, Hash, OutcomeEntry, Record, RefResult, Verdict};
 use crate::store::{Filter, Store, StoreError, Stored};
 use jiff::{SignedDuration, Timestamp};
@@ -155,13 +155,17 @@ fn table(store: &Store, filter: &Filter) -> Result<String, StoreError> {
 }
 
 fn decision_row(store: &Store, entry: &DecisionEntry) -> Result<[String; 7], StoreError> {
-    let outcome = match (entry.decision, entry.purpose) {
-        (Verdict::Refuse, _) | (_, Purpose::Check) => "-",
-        (Verdict::Accept, _) => last_word(&store.find(entry.push)?).unwrap_or("under way"),
-        (Verdict::Hold, _) if entry.hold_until.is_none() => "-",
-        (Verdict::Hold, _) => last_word(&store.find(entry.push)?).unwrap_or("waiting"),
+    let outcome = match entry.decision {
+        Verdict::Hold | Verdict::Refuse => "-".to_owned(),
+        Verdict::Accept => {
+            let records = store.find(entry.push)?;
+            let outcome = records.iter().find_map(|stored| match &stored.record {
+                Record::Outcome(outcome) => Some(outcome_word(outcome)),
+                _ => None,
+            });
+            outcome.unwrap_or("under way").to_owned()
+        }
     };
-    let outcome = outcome.to_owned();
     let names: Vec<String> =
         entry.updates.iter().take(2).map(|update| Escaped(update.name.short()).to_string()).collect();
     let mut what = names.join(" ");
@@ -189,16 +193,6 @@ fn decision_row(store: &Store, entry: &DecisionEntry) -> Result<[String; 7], Sto
 fn abort_row(entry: &AbortEntry) -> [String; 7] {
     let (push, repo, principal) = (entry.push.to_string(), entry.repo.to_string(), entry.principal.to_string());
     [time(entry.time), push, repo, principal, "none".to_owned(), "-".to_owned(), entry.cause.clone()]
-}
-
-/// How a push ended, by its last record that says so.
-fn last_word(records: &[Stored]) -> Option<&'static str> {
-    records.iter().rev().find_map(|stored| match &stored.record {
-        Record::Outcome(outcome) => Some(outcome_word(outcome)),
-        Record::Release(release) if release.decision == Verdict::Refuse => Some(HoldState::Refused.as_str()),
-        Record::Hold(entry) => entry.step.ends_in().map(HoldState::as_str),
-        _ => None,
-    })
 }
 
 /// The word for a whole push: what all refs share, or else the worst.

@@ -2,7 +2,7 @@
 
 use super::entry::{FindingEntry, Mode, UpdateEntry, Verdict};
 use super::word::{self, enum_word};
-use crate::model::{HoldState, PrincipalKind, PrincipalName, PushId, RepoName};
+use crate::model::{PrincipalKind, PrincipalName, PushId, RepoName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -76,21 +76,6 @@ enum_word!(pub HoldStep {
     Expire = "expire",
     Revoke = "revoke",
 });
-
-impl HoldStep {
-    /// The state it leaves the push in; none for an approval, of which others may be needed.
-    #[must_use]
-    pub fn ends_in(self) -> Option<HoldState> {
-        match self {
-            Self::Approve => None,
-            Self::Reject => Some(HoldState::Rejected),
-            Self::Withdraw => Some(HoldState::Withdrawn),
-            Self::Supersede => Some(HoldState::Superseded),
-            Self::Expire => Some(HoldState::Expired),
-            Self::Revoke => Some(HoldState::Revoked),
-        }
-    }
-}
 
 /// The second judgement, with approvals, of a held push. Written before the upstream hears of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

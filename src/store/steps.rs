@@ -176,7 +176,14 @@ fn require(tx: &Connection, push: PushId, wanted: HoldState) -> Result<(), Store
 
 fn hold_step(tx: &Connection, entry: &HoldEntry) -> Result<(), StoreError> {
     require(tx, entry.push, HoldState::Waiting)?;
-    let Some(end) = entry.step.ends_in() else { return approve(tx, entry) };
+    let end = match entry.step {
+        HoldStep::Approve => return approve(tx, entry),
+        HoldStep::Reject => HoldState::Rejected,
+        HoldStep::Withdraw => HoldState::Withdrawn,
+        HoldStep::Supersede => HoldState::Superseded,
+        HoldStep::Expire => HoldState::Expired,
+        HoldStep::Revoke => HoldState::Revoked,
+    };
     let by = entry.by.as_ref().map(|actor| actor.principal.to_string());
     let sql =
         "UPDATE hold SET state = ?2, changed_ms = ?3, by = ?4, reason = ?5, replaced_by = ?6, again = 0, told = ?7
