@@ -38,10 +38,17 @@ impl Gate {
         if *edit == Edit::RemovePrincipal(session.principal.name.clone()) {
             return Err(DeskError::Oneself);
         }
-        match &self.config.policy {
+        let amended = match &self.config.policy {
             PolicySource::File(path) => self.amend_file(session, path, edit),
             PolicySource::Pushed(pushed) => self.amend_pushed(session, pushed, edit),
+        }?;
+        if let Edit::RemovePrincipal(name) = edit
+            && self.policy().principal(name).is_none()
+        {
+            // Who is in no policy any more has nothing to finish.
+            self.sessions.end_all(name);
         }
+        Ok(amended)
     }
 
     fn amend_file(&self, session: &Session, path: &Path, edit: &Edit) -> Result<Amended, DeskError> {

@@ -37,7 +37,7 @@ impl Sessions {
     }
 
     /// Ends all sessions of a principal, and says how many there were.
-    fn end_all(&self, name: &PrincipalName) -> usize {
+    pub(super) fn end_all(&self, name: &PrincipalName) -> usize {
         let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let theirs = table.live.values().filter(|(known, _)| known == name);
         theirs.map(|(_, end)| end()).count()

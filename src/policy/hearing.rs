@@ -232,7 +232,8 @@ impl Policy {
     }
 
     /// Whether this is a human who may see what others push to the repository, and what is held there: one who may push
-    /// there too, whom a rule asks, or one of `admins`. Who may only fetch sees what is fetched.
+    /// there too, whom a rule asks, one of `admins`, or, where owners of paths are asked, who may fetch there. Else who may
+    /// only fetch sees what is fetched.
     #[must_use]
     pub fn may_review(&self, principal: &Principal, repo: &RepoName, now: Timestamp) -> bool {
         if principal.kind != PrincipalKind::Human || self.people.person(principal.name.as_str()).is_none() {
@@ -240,7 +241,9 @@ impl Policy {
         }
         let is_called = |name: &String| self.humans_called(name).any(|person| person.principal.name == principal.name);
         let of_rules = self.rules.iter().filter(|rule| rule.is_in(repo)).flat_map(|rule| &rule.approvers);
-        self.may_push_something(principal, repo, now)
+        let may_own = self.asks_owners(repo).is_some() && self.may_see_repo(principal, repo, now);
+        may_own
+            || self.may_push_something(principal, repo, now)
             || self.is_admin(principal)
             || self.approvers_of(repo).iter().chain(of_rules).any(is_called)
     }

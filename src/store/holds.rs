@@ -137,6 +137,13 @@ pub fn open(connection: &Connection, repo: &RepoName) -> Result<Vec<Hold>, Store
     all(connection, &sql, [repo.as_str()])
 }
 
+/// The same of all repositories, those that are not set up any more included.
+pub fn open_anywhere(connection: &Connection) -> Result<Vec<PushId>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT push FROM hold WHERE state IN ('waiting', 'releasing')")?;
+    let rows = statement.query_map([], |row| parsed(row, 0, PushId::parse))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// The newest held pushes of a principal, whatever their state.
 pub fn of_principal(connection: &Connection, name: &PrincipalName, max: usize) -> Result<Vec<Hold>, StoreError> {
     let sql = format!("SELECT {HOLD} FROM hold WHERE principal = ?1 ORDER BY since_ms DESC, push DESC LIMIT ?2");
