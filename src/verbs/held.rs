@@ -159,16 +159,18 @@ pub fn told(released: &Released, seen: &Seen) -> String {
         Released::NotAsked(_) => format!("your approval counts for nothing of push {push}\n"),
         Released::Refused(findings) => refused(push, findings),
         Released::NotTaken => {
-            format!("approved, but the upstream did not take push {push}; the operator's log says why\n")
+            format!("approved, but the upstream did not take push {push}\nthe operator's log says why\n")
         }
-        Released::Again => format!("approved; the upstream went away, push {push} is tried again until it expires\n"),
+        Released::Again => {
+            format!("approved; the upstream went away from push {push}\nit is tried again until it expires\n")
+        }
     }
 }
 
 fn refused(push: PushId, findings: &[Finding]) -> String {
     let mut text = if has_moved(findings) {
         format!(
-            "not forwarded: the upstream moved since push {push} was made; its pusher has to fetch, and push again\n"
+            "not forwarded: the upstream moved since push {push}\nits pusher has to fetch, rebase or merge, and push again\n"
         )
     } else {
         format!("not forwarded: by what holds now push {push} is refused\n")
@@ -195,7 +197,7 @@ pub fn reject(scene: &mut Scene<'_>, push: PushId, reason: &str) -> Result<(), V
 
 pub fn withdraw(scene: &mut Scene<'_>, push: PushId) -> Result<(), VerbError> {
     scene.gate.withdraw(scene.session, push)?;
-    done(scene, push, "withdrawn", "nobody is asked to look at it any more")
+    done(scene, push, "withdrawn", "nobody is asked any more")
 }
 
 fn done(scene: &mut Scene<'_>, push: PushId, state: &str, what: &str) -> Result<(), VerbError> {
