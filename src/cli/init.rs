@@ -116,7 +116,7 @@ fn policy(agent: Option<&Made>, human: Option<&Made>) -> String {
             EXAMPLE_AGENT | "[[grant]]" => of_agent(line, agent),
             EXAMPLE_HUMAN | "[group]" => of_human(line, human),
             HOLDING if human.is_none() && line.starts_with("then = ") => "then = \"refuse\"".to_owned(),
-            HOLDING if human.is_none() && line.starts_with("approvers = ") => comment(line),
+            _ if human.is_none() && line.starts_with("approvers = ") => comment(line),
             _ => line.to_owned(),
         };
         text.push('\n');
