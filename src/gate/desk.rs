@@ -34,6 +34,8 @@ pub enum DeskError {
     NotHuman,
     #[error("you may not do this; the policy's admins may")]
     NotAdmin,
+    #[error("the policy names nobody who may do this: put admins = [\"NAME or group\"] at its top")]
+    NoAdmins,
     #[error("this is your own push: somebody else has to approve it")]
     Own,
     #[error("you answer for {0}: somebody else has to approve its pushes")]
