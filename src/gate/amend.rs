@@ -55,6 +55,7 @@ impl Gate {
         let internal = |error: keeper::KeeperError| DeskError::Internal(error.into());
         match session.principal.kind {
             PrincipalKind::Human if self.policy().is_admin(&session.principal) => {}
+            PrincipalKind::Human if !self.policy().has_admins() => return Err(DeskError::NoAdmins),
             PrincipalKind::Human => return Err(DeskError::NotAdmin),
             PrincipalKind::Agent | PrincipalKind::Ci => return Err(DeskError::NotHuman),
         }

@@ -103,7 +103,8 @@ impl Gate {
                 let owners =
                     self.targets.get(&entry.repo).map(|target| target.owners_known(&policy)).unwrap_or_default();
                 let hearing = Hearing { purpose: entry.purpose, approvers: &by, owners: owners.as_owners() };
-                demands = policy.demands_of(holding, pusher, &entry.repo, &hearing, now);
+                let moves: Vec<_> = entry.updates.iter().map(|update| (&update.name, update.kind)).collect();
+                demands = policy.demands_of(holding, &moves, pusher, &entry.repo, &hearing, now);
             }
         }
         Ok(Seen { push, entry, outcome, hold, approvals, demands, sponsor })
