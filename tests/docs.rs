@@ -104,17 +104,24 @@ fn every_verb_is_told_with_its_usage() {
 #[test]
 fn owners_of_paths_are_told_as_the_program_says() {
     let (_, text) = codeowners::DOC.split_once('\n').expect("a first line with the setting");
-    let mut expected = String::new();
+    let (mut expected, mut is_list) = (String::new(), false);
     for line in text.lines() {
-        // Each syntax begins a paragraph of the list.
+        // Each syntax is an item of a list, what follows the list a paragraph.
         let syntax = line.split_once(": ").filter(|(names, _)| {
             let known = |name: &str| codeowners::Syntax::WORDS.iter().any(|(word, _)| *word == name);
             names.split(", ").all(known)
         });
-        let is_after = line.starts_with("An owner ");
+        is_list = (is_list || syntax.is_some()) && !line.starts_with("An owner ");
         expected += &match syntax {
-            Some((names, rest)) => format!("\n- `{}`: {rest}\n", names.replace(", ", "`, `")),
-            None if is_after => format!("\n{line}\n"),
+            Some((names, rest)) => {
+                format!(
+                    "{}- `{}`: {rest}\n",
+                    if expected.contains("- ") { "" } else { "\n" },
+                    names.replace(", ", "`, `")
+                )
+            }
+            None if is_list => format!("  {line}\n"),
+            None if line.starts_with("An owner ") => format!("\n{line}\n"),
             None => format!("{line}\n"),
         };
     }
