@@ -51,8 +51,8 @@ fn more(name: &str) -> &'static str {
     match name {
         "approve" => {
             "\nThe push is judged again, against the upstream and the policy of this moment,\n\
-             and forwarded if nothing refuses it and enough people have approved. Nobody approves\n\
-             a push of their own or, unless the rule says so, of an agent they answer for.\n\n\
+             and forwarded if nothing refuses it and enough people have approved. Nobody\n\
+             approves a push of their own or, unless the rule says so, of an agent they answer for.\n\n\
              An approval that proves itself later, without this gate:\n  \
              show PUSH --statement > a.json\n  \
              ssh-keygen -Y sign -f KEY -n approve@DOMAIN a.json\n  \
@@ -62,8 +62,8 @@ fn more(name: &str) -> &'static str {
             "\nThe reason is told to the pusher, on `status` and with its next push. It is\nthe last thing on the line.\n"
         }
         "events" => {
-            "\nEach line has a `cursor`; start again after the last one that you have dealt with,\n\
-             and nothing is missed. Without --follow it ends with what there is now.\n"
+            "\nEach line has a `cursor`; start again after the last one that you have dealt\n\
+             with, and nothing is missed. Without --follow it ends with what there is now.\n"
         }
         "freeze" => "\nPushes are refused, and held ones are not forwarded, until `thaw` or that time.\n",
         "undo" => "\n`restore` is a push of yours: judged by what you may do, recorded, exact-old.\n",
