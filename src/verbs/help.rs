@@ -52,7 +52,8 @@ fn more(name: &str) -> &'static str {
         "approve" => {
             "\nThe push is judged again, against the upstream and the policy of this moment,\n\
              and forwarded if nothing refuses it and enough people have approved. Nobody\n\
-             approves a push of their own or, unless the rule says so, of an agent they answer for.\n\n\
+             approves a push of their own or, unless the rule says so, of an agent they\n\
+             answer for.\n\n\
              An approval that proves itself later, without this gate:\n  \
              show PUSH --statement > a.json\n  \
              ssh-keygen -Y sign -f KEY -n approve@DOMAIN a.json\n  \
