@@ -32,7 +32,7 @@ pub enum DeskError {
     NotHeld(PushId),
     #[error("only humans can do this")]
     NotHuman,
-    #[error("you may not do this; the policy's admins may")]
+    #[error("you may not do this; ask those who look after the policy")]
     NotAdmin,
     #[error("this is your own push: somebody else has to approve it")]
     Own,
@@ -42,6 +42,10 @@ pub enum DeskError {
     NotAsked(String),
     #[error("the repository is frozen: nothing is forwarded until it is thawed")]
     Frozen,
+    #[error("its objects are gone: it can only be withdrawn, or rejected with: reject {0} -m REASON")]
+    Gone(PushId),
+    #[error("the policy, or what others have said, changed meanwhile: look again")]
+    Changed,
     #[error("say why, with: -m REASON")]
     NoReason,
     #[error("a reason is one line of visible text, up to {REASON_BYTES_MAX} bytes")]
@@ -77,6 +81,7 @@ impl From<StoreError> for DeskError {
             StoreError::NotHeld(push) => Self::NotHeld(push),
             StoreError::HoldIs(push, state) => Self::Is { push, state, by: None, reason: String::new() },
             StoreError::Frozen(_) => Self::Frozen,
+            StoreError::NotApproved(_) => Self::Changed,
             error => Self::Internal(error.into()),
         }
     }
@@ -86,6 +91,8 @@ impl From<Fault> for DeskError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Store(error) => error.into(),
+            Fault::Gone(push) => Self::Gone(push),
+            Fault::Replaced => Self::Changed,
             Fault::Upstream(_) | Fault::Mirror(crate::git::MirrorError::Upstream(_)) => Self::Upstream,
             fault => Self::Internal(fault.into()),
         }
@@ -257,7 +264,7 @@ impl Gate {
 
     fn approved_refs(&self, entry: &DecisionEntry) -> Result<Vec<ApprovedRef>, DeskError> {
         let target = self.targets.get(&entry.repo).ok_or(DeskError::NotFound)?;
-        let quarantine = self.packs.get(entry.push).map_err(Fault::Held)?;
+        let quarantine = self.packs.get(entry.push)?;
         let new = quarantine.store().map_err(Fault::from)?;
         let objects = Objects::new(Some(&new), target.objects());
         let of = |update: &UpdateEntry| {

@@ -8,7 +8,7 @@ use crate::gate::fault::Fault;
 use crate::gate::judge::{Judged, MOVED, Occasion, Push};
 use crate::gate::under_way::UnderWay;
 use crate::gate::{Gate, Session, Target, records};
-use crate::model::{Finding, PrincipalName};
+use crate::model::{Finding, HoldState, PrincipalName};
 use crate::policy::{Decision, Demand, Hearing, Policy};
 use crate::receive::{Quarantine, Received};
 use crate::record::{ApprovalRef, DecisionEntry, HoldEntry, HoldStep, ReleaseEntry};
@@ -53,14 +53,21 @@ impl Gate {
         let entry = self.decision_of(hold)?;
         let target = self.targets.get(&hold.repo).ok_or(StoreError::NotHeld(hold.push))?;
         let _turn = target.releases.lock().unwrap_or_else(PoisonError::into_inner);
+        // Somebody else may have decided meanwhile.
+        let hold = &self.store.ask(|tables| holds::find(tables, hold.push))?.ok_or(StoreError::NotHeld(hold.push))?;
+        if hold.state != HoldState::Waiting {
+            return Err(StoreError::HoldIs(hold.push, hold.state).into());
+        }
         let now = Timestamp::now();
         let approvals = self.store.ask(|tables| holds::approvals(tables, hold.push))?;
         let counts = |approved: &Approved| approved.until > now && approved.policy == policy.digest();
         let approvals = approvals.into_iter().filter(counts).collect();
         let case = Case { hold, entry: &entry, target, policy, approvals };
-        let quarantine = self.packs.get(hold.push).map_err(Fault::Held)?;
+        let quarantine = self.packs.get(hold.push)?;
         let released = self.release_case(&case, approval, &quarantine)?;
-        if !matches!(released, Released::Missing(_) | Released::NotAsked(_) | Released::Again) {
+        // One whose outcome could not be recorded may have to be sent again.
+        let now = self.store.ask(|tables| holds::find(tables, hold.push));
+        if now.is_ok_and(|hold| hold.is_none_or(|hold| !hold.state.is_open())) {
             self.packs.remove(hold.push);
         }
         Ok(released)
@@ -123,6 +130,10 @@ impl Gate {
                 Ok(Released::Missing(judged.judgement.demands))
             }
             Decision::Accept(accepted) => {
+                // The upstream may have taken its time.
+                if self.policy().digest() != policy.digest() {
+                    return Err(Fault::Replaced);
+                }
                 let release = release_entry(case, &push, &judged, approval.as_ref());
                 self.store.released(approval, release)?;
                 let objects_dir = target.objects_dir();

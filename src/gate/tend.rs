@@ -18,6 +18,12 @@ impl Gate {
             }),
             Err(error) => tracing::error!(%error, "held pushes cannot be read"),
         }
+        // Of one that was on its way when its pusher was revoked, and came back.
+        for revoked in self.all_revoked() {
+            if let Err(error) = self.drop_holds(&revoked.principal, None) {
+                tracing::error!(%error, "held pushes of a revoked principal cannot be ended");
+            }
+        }
         self.forget_undo(now);
         let again = self.store.ask(holds::again).unwrap_or_else(|error| {
             tracing::error!(%error, "approved pushes cannot be read");
@@ -74,14 +80,11 @@ impl Gate {
 
     /// After a crash: packs of pushes that are held no more, or never were.
     pub(super) fn sweep_held(&self) {
-        let mut held = HashSet::new();
-        for repo in self.targets.keys() {
-            match self.store.ask(|tables| holds::open(tables, repo)) {
-                Ok(open) => held.extend(open.into_iter().map(|hold| hold.push)),
-                // What cannot be read is not removed.
-                Err(error) => return tracing::error!(%error, "held pushes cannot be read"),
-            }
-        }
+        let held: HashSet<_> = match self.store.ask(holds::open_anywhere) {
+            Ok(open) => open.into_iter().map(|hold| hold.push).collect(),
+            // What cannot be read is not removed.
+            Err(error) => return tracing::error!(%error, "held pushes cannot be read"),
+        };
         if let Err(error) = self.packs.sweep(&held) {
             tracing::warn!(%error, "the objects of pushes that are held no more cannot be removed");
         }

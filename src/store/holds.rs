@@ -137,6 +137,12 @@ pub fn open(connection: &Connection, repo: &RepoName) -> Result<Vec<Hold>, Store
     all(connection, &sql, [repo.as_str()])
 }
 
+/// The same of all repositories, also of those that are not set up at the moment.
+pub fn open_anywhere(connection: &Connection) -> Result<Vec<Hold>, StoreError> {
+    let sql = format!("SELECT {HOLD} FROM hold WHERE state IN ('waiting', 'releasing') ORDER BY since_ms, push");
+    all(connection, &sql, [])
+}
+
 /// The newest held pushes of a principal, whatever their state.
 pub fn of_principal(connection: &Connection, name: &PrincipalName, max: usize) -> Result<Vec<Hold>, StoreError> {
     let sql = format!("SELECT {HOLD} FROM hold WHERE principal = ?1 ORDER BY since_ms DESC, push DESC LIMIT ?2");
