@@ -39,10 +39,17 @@ impl Gate {
         if *edit == Edit::RemovePrincipal(session.principal.name.clone()) {
             return Err(DeskError::Oneself);
         }
-        match &self.config.policy {
+        let amended = match &self.config.policy {
             PolicySource::File(path) => self.amend_file(session, path, edit),
             PolicySource::Pushed(pushed) => self.amend_pushed(session, pushed, edit),
+        }?;
+        if let Edit::RemovePrincipal(name) = edit
+            && self.policy().principal(name).is_none()
+        {
+            // Who is in no policy any more has nothing to finish.
+            self.sessions.end_all(name);
         }
+        Ok(amended)
     }
 
     /// Whether the caller changes the policy at all. Asked before anything is: what is wrong with a change tells what is in
@@ -53,6 +60,7 @@ impl Gate {
             return Err(DeskError::NotHuman);
         }
         let may = match &self.config.policy {
+            PolicySource::File(_) if !policy.has_admins() => return Err(DeskError::NoAdmins),
             PolicySource::File(_) => policy.is_admin(principal),
             PolicySource::Pushed(pushed) => {
                 policy.may_update(principal, &pushed.repo, &pushed.ref_name, Timestamp::now())

@@ -59,7 +59,11 @@ impl Asked {
             if !meant.insert(name.clone()) {
                 return Err(AskedError::Twice(name));
             }
-            asked.updates.push(RefUpdate { old: held.get(&name).copied().filter(|_| may_read(&name)), new: Some(new), name });
+            asked.updates.push(RefUpdate {
+                old: held.get(&name).copied().filter(|_| may_read(&name)),
+                new: Some(new),
+                name,
+            });
         }
         Ok(asked)
     }

@@ -37,7 +37,7 @@ pub use amend::Amended;
 pub use desk::DeskError;
 pub use existing::Answer;
 pub use judge::{Occasion, Push};
-pub use keeper::{Keeper, KeeperError, Kept, read as read_policy, write as write_policy};
+pub use keeper::{Keeper, KeeperError, Kept, Stamp, read as read_policy, write as write_policy};
 pub use look::Looked;
 pub use made::Made;
 pub use owners::OwnersCache;
@@ -200,10 +200,10 @@ impl Gate {
         }
     }
 
-    /// The file whose change means that there is a new policy.
+    /// The file whose change means that there is a new policy, and its state when it was first read.
     #[must_use]
-    pub fn policy_file(&self) -> std::path::PathBuf {
-        self.keeper.watched()
+    pub fn policy_file(&self) -> (std::path::PathBuf, Stamp) {
+        (self.keeper.watched(), self.keeper.opened())
     }
 
     /// Records an event. It does not stop the gate if that fails: what counts is recorded with each push or refused.

@@ -53,10 +53,11 @@ impl Gate {
         let entry = self.decision_of(hold)?;
         let target = self.targets.get(&hold.repo).ok_or(StoreError::NotHeld(hold.push))?;
         let _turn = target.releases.lock().unwrap_or_else(PoisonError::into_inner);
-        // Somebody else may have decided meanwhile.
-        let hold = &self.store.ask(|tables| holds::find(tables, hold.push))?.ok_or(StoreError::NotHeld(hold.push))?;
-        if hold.state != HoldState::Waiting {
-            return Err(StoreError::HoldIs(hold.push, hold.state).into());
+        // Somebody else may have decided while this waited for its turn.
+        match self.store.ask(|tables| holds::find(tables, hold.push))? {
+            Some(now) if now.state == HoldState::Waiting => {}
+            Some(now) => return Err(StoreError::HoldIs(hold.push, now.state).into()),
+            None => return Err(StoreError::NotHeld(hold.push).into()),
         }
         let now = Timestamp::now();
         let approvals = self.store.ask(|tables| holds::approvals(tables, hold.push))?;

@@ -1,6 +1,7 @@
 //! What happens to held pushes by itself: they expire, and approved ones that did not get to the upstream are tried again.
 
 use crate::gate::{Gate, Released};
+use crate::model::PushId;
 use crate::record::{HoldEntry, HoldStep};
 use crate::store::{Hold, StoreError, holds};
 use jiff::Timestamp;
@@ -80,8 +81,8 @@ impl Gate {
 
     /// After a crash: packs of pushes that are held no more, or never were.
     pub(super) fn sweep_held(&self) {
-        let held: HashSet<_> = match self.store.ask(holds::open_anywhere) {
-            Ok(open) => open.into_iter().map(|hold| hold.push).collect(),
+        let held: HashSet<PushId> = match self.store.ask(holds::open_anywhere) {
+            Ok(open) => open.into_iter().collect(),
             // What cannot be read is not removed.
             Err(error) => return tracing::error!(%error, "held pushes cannot be read"),
         };

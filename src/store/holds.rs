@@ -137,10 +137,11 @@ pub fn open(connection: &Connection, repo: &RepoName) -> Result<Vec<Hold>, Store
     all(connection, &sql, [repo.as_str()])
 }
 
-/// The same of all repositories, also of those that are not set up at the moment.
-pub fn open_anywhere(connection: &Connection) -> Result<Vec<Hold>, StoreError> {
-    let sql = format!("SELECT {HOLD} FROM hold WHERE state IN ('waiting', 'releasing') ORDER BY since_ms, push");
-    all(connection, &sql, [])
+/// The same of all repositories, those that are not set up any more included.
+pub fn open_anywhere(connection: &Connection) -> Result<Vec<PushId>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT push FROM hold WHERE state IN ('waiting', 'releasing')")?;
+    let rows = statement.query_map([], |row| parsed(row, 0, PushId::parse))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The newest held pushes of a principal, whatever their state.

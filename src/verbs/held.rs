@@ -6,7 +6,7 @@ use super::text::{Ink, Tint, bytes, cell, cut, header, span, tinted};
 use super::{Form, Scene, VerbError, pushes};
 use crate::diff::{Bounds, Color, Marks, diff_commit, write_commit};
 use crate::gate::{DeskError, Looked, Released, Seen, has_moved};
-use crate::model::{Finding, PushId, RepoName};
+use crate::model::{Finding, PrincipalKind, PushId, RepoName};
 use crate::record::Signed;
 use jiff::Timestamp;
 use serde_json::json;
@@ -25,7 +25,8 @@ pub fn held(scene: &mut Scene<'_>, repo: Option<&RepoName>) -> Result<(), VerbEr
         return found.iter().try_for_each(|seen| scene.print_json(&json::push(seen, With::Summary)));
     }
     if found.is_empty() {
-        return scene.print("nothing waits for a human\n");
+        let text = format!("nothing waits for a human\n{}", stopped(scene)?);
+        return scene.print(&text);
     }
     let now = Timestamp::now();
     let mut rows = vec![header(&["PUSH", "AGO", "REPO", "WHO", "NEEDS", "WHAT"])];
@@ -49,7 +50,29 @@ pub fn held(scene: &mut Scene<'_>, repo: Option<&RepoName>) -> Result<(), VerbEr
     }
     let size = found.iter().filter_map(|seen| seen.hold.as_ref()).map(|hold| hold.bytes).sum();
     text.push_str(&format!("{} held, {} on disk\n", found.len(), bytes(size)));
+    text.push_str(&stopped(scene)?);
     scene.print(&text)
+}
+
+/// What is stopped, for those who might wonder why nothing moves.
+fn stopped(scene: &Scene<'_>) -> Result<String, VerbError> {
+    let now = Timestamp::now();
+    let mut text = String::new();
+    for freeze in scene.gate.freezes()? {
+        if scene.gate.may_see_repo_of(scene.session, &freeze.repo).is_err() {
+            continue;
+        }
+        let until = freeze.until.map(|until| format!(", for {} more", span(now, until))).unwrap_or_default();
+        let reason = if freeze.reason.is_empty() { String::new() } else { format!(": {}", freeze.reason) };
+        text.push_str(&format!("{} is frozen by {}{until}{reason}\n", freeze.repo, freeze.by));
+    }
+    if scene.session.principal.kind == PrincipalKind::Human {
+        for revoked in scene.gate.all_revoked() {
+            let ago = span(revoked.since, now);
+            text.push_str(&format!("{} is revoked by {}, {ago} ago\n", revoked.principal, revoked.by));
+        }
+    }
+    Ok(text)
 }
 
 pub fn show(scene: &mut Scene<'_>, push: PushId) -> Result<(), VerbError> {

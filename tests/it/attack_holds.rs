@@ -126,7 +126,10 @@ fn two_who_approve_at_once_forward_it_once() {
         let line = format!("approve {push}");
         let said: Vec<String> = std::thread::scope(|scope| {
             let both = ["dana", "lee"].map(|who| scope.spawn(|| world.try_verb(who, &line, "")));
-            both.into_iter().map(|one| one.join().expect("an end")).map(|o| text(&o.stdout) + &text(&o.stderr)).collect()
+            both.into_iter()
+                .map(|one| one.join().expect("an end"))
+                .map(|o| text(&o.stdout) + &text(&o.stderr))
+                .collect()
         });
         assert_eq!(said.iter().filter(|said| said.contains("is in the upstream")).count(), 1, "{said:?}");
         assert!(!said.iter().any(|said| said.contains("internal error")), "{said:?}");
