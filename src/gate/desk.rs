@@ -32,7 +32,7 @@ pub enum DeskError {
     NotHeld(PushId),
     #[error("only humans can do this")]
     NotHuman,
-    #[error("you may not do this; ask those who look after the policy")]
+    #[error("you may not do this; the policy's admins may")]
     NotAdmin,
     #[error("the policy names nobody who may do this: put admins = [\"NAME or group\"] at its top")]
     NoAdmins,
