@@ -110,11 +110,11 @@ fn views(facts: &PushFacts) -> Vec<usize> {
         }
     }
     let mut numbers = HashMap::new();
-    let mut number = |groups| {
+    let number = |groups| {
         let next = numbers.len();
         *numbers.entry(groups).or_insert(next)
     };
-    groups.into_iter().map(|groups| number(groups)).collect()
+    groups.into_iter().map(number).collect()
 }
 
 struct Shared<'a> {
