@@ -40,6 +40,7 @@ fn decision(decision: Verdict) -> DecisionEntry {
         purpose: Purpose::Push,
         hold_until: None,
         same_as: None,
+        held_bytes: None,
     }
 }
 

@@ -49,8 +49,10 @@ pub fn examine(
     }
     let tips = returned::new_tips(facts);
     let units = units(&facts.commits, examiner);
+    let views = views(facts);
     let shared = Shared {
         commits: &facts.commits,
+        views: &views,
         tips: &tips,
         units: &units,
         examiner,
@@ -98,8 +100,26 @@ fn units(commits: &[CommitFacts], examiner: &Examiner<'_>) -> Vec<Unit> {
     units
 }
 
+/// For each commit, which updates it counts for, as a number: rules look at some refs and not at others, so what is seen
+/// for one ref must not use up the room of what is seen for another.
+fn views(facts: &PushFacts) -> Vec<usize> {
+    let mut groups: Vec<Vec<usize>> = vec![Vec::new(); facts.commits.len()];
+    for (index, group) in facts.groups.iter().enumerate() {
+        for commit in &group.commits {
+            groups.get_mut(*commit).into_iter().for_each(|of| of.push(index));
+        }
+    }
+    let mut numbers = HashMap::new();
+    let number = |groups| {
+        let next = numbers.len();
+        *numbers.entry(groups).or_insert(next)
+    };
+    groups.into_iter().map(number).collect()
+}
+
 struct Shared<'a> {
     commits: &'a [CommitFacts],
+    views: &'a [usize],
     /// For each dropped commit, where its refs end now.
     tips: &'a [Vec<ObjectId>],
     units: &'a [Unit],
@@ -114,7 +134,8 @@ struct Shared<'a> {
 #[derive(Default)]
 struct Part {
     seen: Vec<(Unit, Vec<Sighting>)>,
-    kept: HashMap<(usize, Option<Effect>), usize>,
+    /// By view, rule and effect.
+    kept: HashMap<(Option<usize>, usize, Option<Effect>), usize>,
     more: usize,
 }
 
@@ -158,7 +179,8 @@ impl Shared<'_> {
                     return Err(ExamineError::Stopped);
                 }
                 let sightings = self.look(*unit, objects, &blobs, &mut buffer)?;
-                part.keep(*unit, sightings, self.limits.findings_max);
+                let view = self.views.get(unit.commit).copied();
+                part.keep(*unit, view, sightings, self.limits.findings_max, &|seen| self.examiner.holds(seen));
             }
         }
     }
@@ -190,12 +212,23 @@ impl Shared<'_> {
 }
 
 impl Part {
-    /// Keeps enough of each rule and effect to tell of; the rest is only counted, so that memory stays bounded.
-    fn keep(&mut self, unit: Unit, mut sightings: Vec<Sighting>, max: usize) {
+    /// Keeps enough of each view, rule and effect to tell of; the rest is only counted, so that memory stays bounded. Of
+    /// what holds, one in each place stays: who owns the place is asked.
+    fn keep(
+        &mut self,
+        unit: Unit,
+        view: Option<usize>,
+        mut sightings: Vec<Sighting>,
+        max: usize,
+        holds: &dyn Fn(&Sighting) -> bool,
+    ) {
+        let mut last = None;
         sightings.retain(|sighting| {
-            let kept = self.kept.entry((sighting.rule, sighting.effect)).or_default();
+            let kept = self.kept.entry((view, sighting.rule, sighting.effect)).or_default();
             *kept += 1;
-            let is_kept = *kept <= max.max(1);
+            let speaker = Some((sighting.rule, sighting.effect));
+            let is_first = std::mem::replace(&mut last, speaker) != speaker;
+            let is_kept = *kept <= max.max(1) || (is_first && holds(sighting));
             self.more += usize::from(!is_kept);
             is_kept
         });

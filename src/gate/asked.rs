@@ -31,8 +31,13 @@ pub enum AskedError {
 }
 
 impl Asked {
-    /// Reads the commands; `refs` is what the upstream holds.
-    pub fn new(request: &Request, refs: &[(RefName, ObjectId)]) -> Result<Self, AskedError> {
+    /// Reads the commands; `refs` is what the upstream holds. A ref that the pusher may not read is taken for one that is
+    /// not there: what it holds would else be in the answer. The upstream's compare-and-swap refuses such an update.
+    pub fn new(
+        request: &Request,
+        refs: &[(RefName, ObjectId)],
+        may_read: &dyn Fn(&RefName) -> bool,
+    ) -> Result<Self, AskedError> {
         let mut asked = Self::default();
         let held: HashMap<&RefName, ObjectId> = refs.iter().map(|(name, id)| (name, *id)).collect();
         let mut meant = HashSet::new();
@@ -54,7 +59,11 @@ impl Asked {
             if !meant.insert(name.clone()) {
                 return Err(AskedError::Twice(name));
             }
-            asked.updates.push(RefUpdate { old: held.get(&name).copied(), new: Some(new), name });
+            asked.updates.push(RefUpdate {
+                old: held.get(&name).copied().filter(|_| may_read(&name)),
+                new: Some(new),
+                name,
+            });
         }
         Ok(asked)
     }
@@ -92,7 +101,9 @@ mod tests {
     fn asked(commands: &[(&str, Option<ObjectId>, Option<ObjectId>)]) -> Result<(Purpose, Vec<RefUpdate>), AskedError> {
         let updates = commands.iter().map(|(n, old, new)| RefUpdate { name: name(n), old: *old, new: *new }).collect();
         let request = Request { updates, ..Request::default() };
-        Asked::new(&request, &[(name("refs/heads/main"), id("a"))]).map(|asked| (asked.purpose, asked.updates))
+        let refs = [(name("refs/heads/main"), id("a")), (name("refs/heads/hidden"), id("c"))];
+        let may_read = |ref_name: &RefName| *ref_name != name("refs/heads/hidden");
+        Asked::new(&request, &refs, &may_read).map(|asked| (asked.purpose, asked.updates))
     }
 
     #[test]
@@ -105,6 +116,8 @@ mod tests {
             asked(&[("refs/check/main", None, new), ("refs/check/x", None, new)]),
             Ok((Purpose::Check, vec![main, fresh.clone()]))
         );
+        let hidden = RefUpdate { name: name("refs/heads/hidden"), old: None, new };
+        assert_eq!(asked(&[("refs/for/hidden", None, new)]), Ok((Purpose::Review, vec![hidden])));
         assert_eq!(asked(&[("refs/heads/x", None, new)]), Ok((Purpose::Push, vec![fresh])));
         let old = Some(id("a"));
         for (commands, error) in [

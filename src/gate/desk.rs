@@ -44,6 +44,10 @@ pub enum DeskError {
     NotAsked(String),
     #[error("the repository is frozen: nothing is forwarded until it is thawed")]
     Frozen,
+    #[error("its objects are gone: it can only be withdrawn, or rejected with: reject {0} -m REASON")]
+    Gone(PushId),
+    #[error("the policy, or what others have said, changed meanwhile: look again")]
+    Changed,
     #[error("say why, with: -m REASON")]
     NoReason,
     #[error("a reason is one line of visible text, up to {REASON_BYTES_MAX} bytes")]
@@ -79,6 +83,7 @@ impl From<StoreError> for DeskError {
             StoreError::NotHeld(push) => Self::NotHeld(push),
             StoreError::HoldIs(push, state) => Self::Is { push, state, by: None, reason: String::new() },
             StoreError::Frozen(_) => Self::Frozen,
+            StoreError::NotApproved(_) => Self::Changed,
             error => Self::Internal(error.into()),
         }
     }
@@ -88,6 +93,8 @@ impl From<Fault> for DeskError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Store(error) => error.into(),
+            Fault::Gone(push) => Self::Gone(push),
+            Fault::Replaced => Self::Changed,
             Fault::Upstream(_) | Fault::Mirror(crate::git::MirrorError::Upstream(_)) => Self::Upstream,
             fault => Self::Internal(fault.into()),
         }
@@ -149,7 +156,9 @@ impl Gate {
         let released =
             self.release(&hold, Some(step), policy).map_err(DeskError::from).map_err(|error| match error {
                 // Its objects go when somebody else decides meanwhile: that is then the reason.
-                DeskError::Internal(_) | DeskError::Is { .. } => self.decided_meanwhile(&hold).unwrap_or(error),
+                DeskError::Internal(_) | DeskError::Gone(_) | DeskError::Is { .. } => {
+                    self.decided_meanwhile(&hold).unwrap_or(error)
+                }
                 error => error,
             })?;
         match released {
@@ -272,7 +281,7 @@ impl Gate {
 
     fn approved_refs(&self, entry: &DecisionEntry) -> Result<Vec<ApprovedRef>, DeskError> {
         let target = self.targets.get(&entry.repo).ok_or(DeskError::NotFound)?;
-        let quarantine = self.packs.get(entry.push).map_err(Fault::Held)?;
+        let quarantine = self.packs.get(entry.push)?;
         let new = quarantine.store().map_err(Fault::from)?;
         let objects = Objects::new(Some(&new), target.objects());
         let of = |update: &UpdateEntry| {

@@ -5,7 +5,7 @@ use crate::gate::asked::AskedError;
 use crate::git::ReadError;
 use crate::git::mirror::MirrorError;
 use crate::inspect::InspectError;
-use crate::model::{Effect, Finding, Place};
+use crate::model::{Effect, Finding, Place, PushId};
 use crate::receive::{QuarantineError, ReceiveError, Retry};
 use crate::store::StoreError;
 use crate::wire::command::CommandError;
@@ -19,6 +19,10 @@ pub enum Fault {
     Asked(#[from] AskedError),
     #[error("the objects of a held push cannot be kept or read: {0}")]
     Held(#[source] std::io::Error),
+    #[error("the objects of held push {0} are gone")]
+    Gone(PushId),
+    #[error("the policy was replaced while a held push was judged by it")]
+    Replaced,
     #[error(transparent)]
     Receive(#[from] ReceiveError),
     #[error(transparent)]
@@ -64,6 +68,8 @@ impl Fault {
             Self::Examine(ExamineError::Read(_) | ExamineError::Unreadable(_)) => Blame::Ourselves,
             Self::Receive(ReceiveError::Internal(_)) | Self::Inspect(InspectError::Internal(_)) => Blame::Ourselves,
             Self::Held(_)
+            | Self::Gone(_)
+            | Self::Replaced
             | Self::Policy(_)
             | Self::Mirror(_)
             | Self::Quarantine(_)
@@ -126,6 +132,8 @@ impl Fault {
             | Self::Inspect(InspectError::Internal(_))
             | Self::Examine(ExamineError::Read(_) | ExamineError::Unreadable(_))
             | Self::Held(_)
+            | Self::Gone(_)
+            | Self::Replaced
             | Self::Policy(_)
             | Self::Mirror(_)
             | Self::Quarantine(_)

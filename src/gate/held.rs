@@ -1,5 +1,6 @@
 //! The packs of held pushes on disk: apart from the mirrors, where no fetch looks.
 
+use crate::gate::fault::Fault;
 use crate::model::PushId;
 use crate::receive::Quarantine;
 use std::collections::HashSet;
@@ -44,10 +45,13 @@ impl HeldPacks {
     }
 
     /// The objects of a held push. An error, if they are not there.
-    pub fn get(&self, push: PushId) -> io::Result<Quarantine> {
+    pub fn get(&self, push: PushId) -> Result<Quarantine, Fault> {
         let path = self.path(push);
-        fs::metadata(path.join("pack"))?;
-        Ok(Quarantine::kept(path))
+        match fs::metadata(path.join("pack")) {
+            Ok(_) => Ok(Quarantine::kept(path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Fault::Gone(push)),
+            Err(error) => Err(Fault::Held(error)),
+        }
     }
 
     /// No objects: what stands in the place of those that are kept.

@@ -39,8 +39,9 @@ impl Push<'_> {
         let notes = self.notes()?;
         let mut entry = self.entry(&pushed, &judged);
         let known = self.known(&entry.updates)?;
+        let bytes = pushed.quarantine.bytes().map_err(Fault::Held)?;
         if known.is_none()
-            && let Some(excess) = self.excess(entry.pack_bytes)?
+            && let Some(excess) = self.excess(bytes)?
         {
             judged.judgement.findings.insert(0, excess);
             judged.judgement.decision = Decision::Refuse;
@@ -54,6 +55,7 @@ impl Push<'_> {
             Some(known) => entry.same_as = Some(known.push),
             None => {
                 entry.hold_until = Some(later(entry.time, self.limits.hold_time_max));
+                entry.held_bytes = Some(bytes);
                 replaced = self.replaced(&entry)?;
                 let quarantine = std::mem::replace(&mut pushed.quarantine, packs.nothing());
                 packs.keep(self.id, quarantine).map_err(Fault::Held)?;
@@ -81,12 +83,12 @@ impl Push<'_> {
     }
 
     /// What the repository's held pushes may not be more than.
-    fn excess(&self, pack_bytes: u64) -> Result<Option<Finding>, Fault> {
+    fn excess(&self, more: u64) -> Result<Option<Finding>, Fault> {
         let (count, bytes) = self.store.ask(|tables| holds::used(tables, &self.target.name))?;
         let (rule, message) = if count >= self.limits.held_pushes_max {
             let max = self.limits.held_pushes_max;
             ("hold.pushes", format!("{max} pushes to this repository wait for a human already (held_pushes_max)"))
-        } else if bytes.saturating_add(pack_bytes) > self.limits.held_bytes_max {
+        } else if bytes.saturating_add(more) > self.limits.held_bytes_max {
             let max = self.limits.held_bytes_max;
             ("hold.bytes", format!("held pushes to this repository may have {max} bytes together (held_bytes_max)"))
         } else {

@@ -33,7 +33,7 @@ impl Gate {
             return Err(DeskError::Is { push, state: hold.state, by, reason });
         }
         let target = self.targets.get(&entry.repo).ok_or(DeskError::NotFound)?;
-        let quarantine = self.packs.get(hold.push).map_err(Fault::Held)?;
+        let quarantine = self.packs.get(hold.push)?;
         let new = quarantine.store().map_err(Fault::from)?;
         let objects = Objects::new(Some(&new), target.objects());
         let updates: Vec<RefUpdate> = entry.updates.iter().map(UpdateEntry::to_update).collect();

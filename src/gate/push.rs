@@ -170,7 +170,8 @@ impl Push<'_> {
     ) -> Result<(), (Fault, Vec<RefUpdate>)> {
         let commands = request.updates.clone();
         let failed = |fault| (fault, commands.clone());
-        let asked = Asked::new(&request, &snapshot.refs).map_err(|error| failed(error.into()))?;
+        let asked =
+            Asked::new(&request, &snapshot.refs, &|name| self.may_read(name)).map_err(|error| failed(error.into()))?;
         let purpose = asked.purpose;
         let this = Push { hearing: Hearing { purpose, ..self.hearing }, ..*self };
         let pushed = this.receive(request, asked, input, watch).map_err(failed)?;
@@ -185,7 +186,7 @@ impl Push<'_> {
         quarantine: Quarantine,
         reply: &Reply<'_>,
     ) -> Result<(), Fault> {
-        let asked = Asked::new(&request, &snapshot.refs)?;
+        let asked = Asked::new(&request, &snapshot.refs, &|name| self.may_read(name))?;
         let base = self.target.objects().clone();
         let (options, received) = (Vec::new(), Received::default());
         let pushed = Pushed { request, asked, options, wait: None, quarantine, received, base };

@@ -47,6 +47,7 @@ pub fn decision(
         purpose: Purpose::Push,
         hold_until: None,
         same_as: None,
+        held_bytes: None,
     }
 }
 

@@ -64,9 +64,11 @@ impl Gate {
         let counts = |approved: &Approved| approved.until > now && approved.policy == policy.digest();
         let approvals = approvals.into_iter().filter(counts).collect();
         let case = Case { hold, entry: &entry, target, policy, approvals };
-        let quarantine = self.packs.get(hold.push).map_err(Fault::Held)?;
+        let quarantine = self.packs.get(hold.push)?;
         let released = self.release_case(&case, approval, &quarantine)?;
-        if !matches!(released, Released::Missing(_) | Released::NotAsked(_) | Released::Again) {
+        // One whose outcome could not be recorded may have to be sent again.
+        let now = self.store.ask(|tables| holds::find(tables, hold.push));
+        if now.is_ok_and(|hold| hold.is_none_or(|hold| !hold.state.is_open())) {
             self.packs.remove(hold.push);
         }
         Ok(released)
@@ -129,6 +131,10 @@ impl Gate {
                 Ok(Released::Missing(judged.judgement.demands))
             }
             Decision::Accept(accepted) => {
+                // The upstream may have taken its time.
+                if self.policy().digest() != policy.digest() {
+                    return Err(Fault::Replaced);
+                }
                 let release = release_entry(case, &push, &judged, approval.as_ref());
                 self.store.released(approval, release)?;
                 let objects_dir = target.objects_dir();

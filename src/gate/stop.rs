@@ -3,7 +3,7 @@
 use crate::gate::desk::{DeskError, actor, visible};
 use crate::gate::{Gate, Session};
 use crate::model::{PrincipalKind, PrincipalName, RepoName};
-use crate::record::{Control, ControlEntry, HoldEntry, HoldStep};
+use crate::record::{Actor, Control, ControlEntry, HoldEntry, HoldStep};
 use crate::store::{Freeze, Revoked, StoreError, holds};
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -63,14 +63,14 @@ impl Gate {
         self.may_stop(session, repo)?;
         let entry =
             ControlEntry { until, repo: Some(repo.clone()), ..control(session, Control::Freeze, visible(reason)?) };
-        self.store.controlled(entry, Vec::new())?;
+        self.store.controlled(entry)?;
         Ok(())
     }
 
     pub fn thaw(&self, session: &Session, repo: &RepoName, reason: &str) -> Result<(), DeskError> {
         self.may_stop(session, repo)?;
         let entry = ControlEntry { repo: Some(repo.clone()), ..control(session, Control::Thaw, visible(reason)?) };
-        self.store.controlled(entry, Vec::new())?;
+        self.store.controlled(entry)?;
         Ok(())
     }
 
@@ -89,36 +89,50 @@ impl Gate {
     /// Ends a principal's sessions, held pushes and rights, here and now.
     pub fn revoke(&self, session: &Session, name: &PrincipalName, reason: &str) -> Result<Ended, DeskError> {
         self.may_revoke(session, name)?;
-        let reason = visible(reason)?;
-        let now = Timestamp::now();
-        let waiting = self.store.ask(|tables| holds::waiting_of(tables, name))?;
-        let policy = self.policy().digest().to_owned();
-        let steps = waiting.iter().map(|hold| HoldEntry {
-            push: hold.push,
-            time: now,
-            repo: hold.repo.clone(),
-            principal: hold.principal.clone(),
-            step: HoldStep::Revoke,
-            by: Some(actor(session)),
-            policy: policy.clone(),
-            updates: self.decision_of(hold).map(|entry| entry.updates).unwrap_or_default(),
-            reason: "its pusher was revoked".to_owned(),
-            until: None,
-            replaced_by: None,
-            signed: None,
-        });
-        let entry = ControlEntry { subject: Some(name.clone()), ..control(session, Control::Revoke, reason) };
-        self.store.controlled(entry, steps.collect())?;
+        let entry = ControlEntry { subject: Some(name.clone()), ..control(session, Control::Revoke, visible(reason)?) };
+        // By itself, and first: nothing the principal does meanwhile can be in the way of it. From here on nothing more
+        // of its is held or released.
+        self.store.controlled(entry)?;
         self.read_revoked()?;
-        waiting.iter().for_each(|hold| self.packs.remove(hold.push));
-        Ok(Ended { sessions: self.sessions.end_all(name), holds: waiting.len() })
+        let sessions = self.sessions.end_all(name);
+        Ok(Ended { sessions, holds: self.drop_holds(name, Some(actor(session)))? })
+    }
+
+    /// Ends what waits of somebody who was revoked, and says how many pushes that were.
+    pub(super) fn drop_holds(&self, name: &PrincipalName, by: Option<Actor>) -> Result<usize, StoreError> {
+        let policy = self.policy().digest().to_owned();
+        let mut count = 0;
+        for hold in self.store.ask(|tables| holds::waiting_of(tables, name))? {
+            let step = HoldEntry {
+                push: hold.push,
+                time: Timestamp::now(),
+                updates: self.decision_of(&hold).map(|entry| entry.updates).unwrap_or_default(),
+                repo: hold.repo,
+                principal: hold.principal,
+                step: HoldStep::Revoke,
+                by: by.clone(),
+                policy: policy.clone(),
+                reason: "its pusher was revoked".to_owned(),
+                until: None,
+                replaced_by: None,
+                signed: None,
+            };
+            match self.store.stepped(step) {
+                // Decided meanwhile.
+                Err(StoreError::HoldIs(..)) => continue,
+                result => result?,
+            };
+            self.packs.remove(hold.push);
+            count += 1;
+        }
+        Ok(count)
     }
 
     pub fn reinstate(&self, session: &Session, name: &PrincipalName, reason: &str) -> Result<(), DeskError> {
         self.may_revoke(session, name)?;
         let entry =
             ControlEntry { subject: Some(name.clone()), ..control(session, Control::Reinstate, visible(reason)?) };
-        self.store.controlled(entry, Vec::new())?;
+        self.store.controlled(entry)?;
         self.read_revoked()?;
         Ok(())
     }

@@ -19,6 +19,12 @@ impl Gate {
             }),
             Err(error) => tracing::error!(%error, "held pushes cannot be read"),
         }
+        // Of one that was on its way when its pusher was revoked, and came back.
+        for revoked in self.all_revoked() {
+            if let Err(error) = self.drop_holds(&revoked.principal, None) {
+                tracing::error!(%error, "held pushes of a revoked principal cannot be ended");
+            }
+        }
         self.forget_undo(now);
         let again = self.store.ask(holds::again).unwrap_or_else(|error| {
             tracing::error!(%error, "approved pushes cannot be read");

@@ -3,7 +3,7 @@
 //! A pure function of the policy, the pusher and the bytes; `examine` brings the bytes. What is seen becomes findings
 //! only when the push is judged.
 
-use crate::model::{Change, CommitFacts, RefUpdate, RepoName, Sighting, TagFacts};
+use crate::model::{Change, CommitFacts, Effect, RefUpdate, RepoName, Sighting, TagFacts};
 use crate::policy::content::{Blobs, Content, Unreadable};
 use crate::policy::object_text::{CommitText, TagText};
 use crate::policy::pattern::{Place, Subject, Who};
@@ -47,6 +47,13 @@ impl<'a> Examiner<'a> {
     #[must_use]
     pub fn looks_into_objects(&self) -> bool {
         self.rules.iter().any(|(_, rule)| rule.check.looks_into_objects())
+    }
+
+    /// Whether what was seen holds a push, if it is not only observed.
+    #[must_use]
+    pub fn holds(&self, sighting: &Sighting) -> bool {
+        let rule = self.rules.iter().find(|(index, _)| *index == sighting.rule);
+        sighting.effect.or(rule.map(|(_, rule)| rule.then)) == Some(Effect::Hold)
     }
 
     /// Looks into the file of one changed entry.

@@ -34,7 +34,7 @@ pub struct Findings {
     counted: HashSet<u64>,
     strongest: Option<Effect>,
     /// Every rule that holds and every path it holds, also of what is only counted.
-    held: Held,
+    pub held: Held,
     /// First parent of the oldest commit, but for the tip, that has to be rewritten; commits come newest first. Every
     /// command rewrites from there on: a later start would no longer be in the history after the first command.
     oldest_base: Option<ObjectId>,
@@ -103,11 +103,6 @@ impl Findings {
     #[must_use]
     pub fn strongest(&self) -> Option<Effect> {
         self.strongest
-    }
-
-    #[must_use]
-    pub fn held(&self) -> &Held {
-        &self.held
     }
 
     /// Takes in a finding that is complete.

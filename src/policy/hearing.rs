@@ -75,6 +75,16 @@ pub fn note(held: &mut Held, finding: &Finding) {
     }
 }
 
+/// The same of paths alone.
+pub fn note_paths<'p>(held: &mut Held, rule: &str, paths: impl Iterator<Item = &'p BString>) {
+    let known = held.entry(rule.to_owned()).or_default();
+    for path in paths {
+        if !known.contains(path) {
+            known.insert(path.clone());
+        }
+    }
+}
+
 /// The CODEOWNERS file of the upstream's default branch.
 #[derive(Debug, Clone, Copy, Default)]
 pub enum Owners<'a> {
@@ -242,7 +252,20 @@ impl Policy {
         for (rule, path) in holding {
             held.entry(rule.to_owned()).or_default().extend(path.cloned());
         }
-        self.demands(&held, moves, pusher, repo, hearing, now)
+        let mut demands = self.demands(&held, moves, pusher, repo, hearing, now);
+        let approvers = self.approvers_of(repo);
+        if approvers.iter().any(|name| name == CODEOWNERS) {
+            // Which paths a review is for is in no finding: whoever may look through it may be an owner.
+            let humans = self.people.all().filter(|human| self.may_review(human, repo, now));
+            let free = humans.filter(|human| human.name != pusher.name && Some(&human.name) != pusher.sponsor.as_ref());
+            let may: BTreeSet<PrincipalName> = free.map(|human| human.name.clone()).collect();
+            for demand in demands.iter_mut().filter(|demand| demand.rules.contains(REVIEW)) {
+                demand.from = approvers.to_vec();
+                demand.may.clone_from(&may);
+                demand.given = hearing.approvers.iter().filter(|name| may.contains(*name)).cloned().collect();
+            }
+        }
+        demands
     }
 
     /// The human of this name, or the humans in the group of this name.

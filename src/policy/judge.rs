@@ -3,6 +3,7 @@
 use crate::model::{Direction, Effect, Finding, Group, Needs, Purpose, PushFacts, UpdateFacts, UpdateKind};
 use crate::policy::findings::{ChangeView, Findings, Fix, Shape, Voice, Word, shell_word, short};
 use crate::policy::grant::Grant;
+use crate::policy::hearing;
 use crate::policy::pattern::{Place, Subject, Who};
 use crate::policy::rules::{Rule, always};
 use crate::policy::settings::{RepoSettings, Review, SymlinkTargets};
@@ -28,7 +29,7 @@ pub fn judge(policy: &Policy, case: &Case<'_>) -> Judgement {
 
 fn decide(policy: &Policy, case: &Case<'_>, findings: Findings) -> Judgement {
     let moves: Vec<_> = case.facts.updates.iter().map(|u| (&u.update.name, Some(u.kind))).collect();
-    let demands = policy.demands(findings.held(), &moves, case.principal, case.repo, &case.hearing, case.now);
+    let demands = policy.demands(&findings.held, &moves, case.principal, case.repo, &case.hearing, case.now);
     // Only a push can be approved; what is only tried is told what would hold it.
     let is_approved =
         case.hearing.purpose != Purpose::Check && !demands.is_empty() && demands.iter().all(Demand::is_met);
@@ -164,6 +165,7 @@ impl<'a> Scene<'a> {
 
     /// A push that asks for review is held, whatever the rules say; so would be one that can only ask for it.
     fn ask_for_review(&self, findings: &mut Findings) {
+        let asks_owners = self.policy.asks_owners(self.case.repo).is_some();
         let held = Voice { effect: Effect::Hold, ..Voice::always(REVIEW) };
         for update in &self.case.facts.updates {
             let name = &update.update.name;
@@ -180,6 +182,13 @@ impl<'a> Scene<'a> {
             } else if only_by_review {
                 let message = "asks for review: a human decides".to_owned();
                 findings.update(held, update, message, Fix::Text(String::new()));
+                // It is held for all that it changes: whose that is, decides.
+                let changes = self.case.facts.commits.iter().flat_map(|commit| &commit.changes);
+                hearing::note_paths(
+                    &mut findings.held,
+                    REVIEW,
+                    changes.filter(|_| asks_owners).map(|change| &change.path),
+                );
             }
         }
     }

@@ -215,6 +215,14 @@ impl Policy {
         self.grants_for(principal, repo, now).any(|grant| grant.read.allows(&subject, who))
     }
 
+    /// Whether a grant lets the principal update this ref now, some path of it at least.
+    #[must_use]
+    pub fn may_update(&self, principal: &Principal, repo: &RepoName, ref_name: &RefName, now: Timestamp) -> bool {
+        let who = Who::Named(principal.name.as_str());
+        self.grants_for(principal, repo, now)
+            .any(|grant| grant.allow.contains(&UpdateKind::Update) && grant.has_ref(ref_name, who))
+    }
+
     /// Whether what the principal used before counts for what it may do now.
     #[must_use]
     pub fn has_quota(&self, principal: &Principal, repo: &RepoName, now: Timestamp) -> bool {

@@ -83,6 +83,11 @@ impl Quarantine {
         }
     }
 
+    /// The bytes it takes on disk.
+    pub fn bytes(&self) -> io::Result<u64> {
+        fs::read_dir(self.pack_dir())?.try_fold(0, |sum: u64, entry| Ok(sum.saturating_add(entry?.metadata()?.len())))
+    }
+
     /// The objects in here, without the mirror's.
     pub fn store(&self) -> Result<ObjectStore, ReadError> {
         ObjectStore::open(self.objects_dir())

@@ -54,6 +54,9 @@ pub struct DecisionEntry {
     /// Of a push that is held already: that one.
     #[serde(with = "word::optional", skip_serializing_if = "Option::is_none", default)]
     pub same_as: Option<PushId>,
+    /// Of a held push: the bytes it takes on disk. A thin pack takes more than came over the wire.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub held_bytes: Option<u64>,
 }
 
 fn is_ordinary(purpose: &Purpose) -> bool {
@@ -355,6 +358,7 @@ mod tests {
             purpose: Purpose::Push,
             hold_until: None,
             same_as: None,
+            held_bytes: None,
         }
     }
 

@@ -39,6 +39,7 @@ pub struct Connection {
     revoked: CancellationToken,
     pub tasks: TaskTracker,
     principals: Arc<Slots<PrincipalName>>,
+    commands: Arc<Slots<PrincipalName>>,
     /// Set once, after authentication, with the place it takes among the principal's connections.
     admitted: OnceLock<Admitted>,
     activity: watch::Sender<Activity>,
@@ -107,7 +108,7 @@ impl Connection {
     #[must_use]
     pub fn new(
         service: Arc<dyn Service>,
-        principals: Arc<Slots<PrincipalName>>,
+        (principals, commands): (Arc<Slots<PrincipalName>>, Arc<Slots<PrincipalName>>),
         draining: CancellationToken,
         peer: SocketAddr,
     ) -> Arc<Self> {
@@ -122,6 +123,7 @@ impl Connection {
             revoked: CancellationToken::new(),
             tasks: TaskTracker::new(),
             principals,
+            commands,
             admitted: OnceLock::new(),
             activity: watch::Sender::new(activity),
         })
@@ -157,6 +159,12 @@ impl Connection {
     #[must_use]
     pub fn principal_name(&self) -> Option<&PrincipalName> {
         self.admitted.get().map(|admitted| &admitted.name)
+    }
+
+    /// A place among the commands that the principal may have under way, over all its connections: each keeps a thread,
+    /// and one that waits for a human or follows events keeps it for hours.
+    pub fn take_command(&self) -> Option<Slot<PrincipalName>> {
+        self.commands.take(self.principal_name()?.clone())
     }
 
     pub fn exec_starts(self: &Arc<Self>) -> Running {

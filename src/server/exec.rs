@@ -73,10 +73,16 @@ pub async fn run(exec: Exec, channel: Channel<Msg>) {
     let has_terminal = terminal.is_some();
     let ending = match answer(&connection, caller, request) {
         Answer::Say(ending) => ending,
-        Answer::Serve(work, session) => {
-            let engine = Engine { service: Arc::clone(&connection.service), work, session, version, terminal };
-            serve(engine, &connection, read, &write, idle_time_max, &closed).await
-        }
+        Answer::Serve(work, session) => match connection.take_command() {
+            Some(_slot) => {
+                let engine = Engine { service: Arc::clone(&connection.service), work, session, version, terminal };
+                serve(engine, &connection, read, &write, idle_time_max, &closed).await
+            }
+            None => {
+                let stderr = "refgate: too many commands of yours at once, try again later\n".to_owned();
+                Ending { stderr, status: FATAL, ..Ending::default() }
+            }
+        },
     };
     let ending = if has_terminal { ending.returned() } else { ending };
     // Nobody waits longer for a client to take the last words than for anything else.

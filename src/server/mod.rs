@@ -58,6 +58,7 @@ struct Server {
     connections: Arc<Slots<()>>,
     addresses: Arc<Slots<IpAddr>>,
     principals: Arc<Slots<PrincipalName>>,
+    commands: Arc<Slots<PrincipalName>>,
     draining: CancellationToken,
     aborted: CancellationToken,
 }
@@ -81,6 +82,8 @@ pub async fn run(
         connections: Slots::new(limits.connections_max),
         addresses: Slots::new(limits.connections_per_address_max),
         principals: Slots::new(limits.connections_per_principal_max),
+        // One connection alone may have all its channels busy.
+        commands: Slots::new(limits.connections_per_principal_max.max(CHANNELS_MAX)),
         draining: shutdown.clone(),
         aborted: CancellationToken::new(),
         service,
@@ -146,8 +149,9 @@ impl Server {
             Ok(socket) => socket,
             Err(error) => return tracing::debug!(%peer, %error, "the connection ended before it began"),
         };
-        let (service, principals) = (Arc::clone(&self.service), Arc::clone(&self.principals));
-        let connection = Connection::new(service, principals, self.draining.clone(), peer);
+        let service = Arc::clone(&self.service);
+        let slots_of_principals = (Arc::clone(&self.principals), Arc::clone(&self.commands));
+        let connection = Connection::new(service, slots_of_principals, self.draining.clone(), peer);
         let (config, aborted) = (Arc::clone(&self.config), self.aborted.clone());
         connections.spawn(async move {
             connection::serve(connection, config, socket, aborted).await;

@@ -3,7 +3,7 @@
 use crate::review::{Colors, Terminal as Screen};
 use crate::verbs::text::{Ink, Paper};
 use std::io::{self, Write};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Columns and rows that are taken as they are said; more is no screen.
@@ -17,7 +17,35 @@ type Size = (u16, u16);
 pub struct Terminal {
     size: Size,
     colors: Colors,
-    resized: Arc<Mutex<Option<Sender<Size>>>>,
+    resized: Arc<Mutex<Resized>>,
+}
+
+/// The newest size, and who is told that there is one. A client that says another size a million times leaves one.
+#[derive(Debug, Default)]
+struct Resized {
+    size: Option<Size>,
+    told: Option<SyncSender<()>>,
+}
+
+/// New sizes as they come; of many at once, the newest.
+#[derive(Debug)]
+pub struct Resizes {
+    told: Receiver<()>,
+    resized: Arc<Mutex<Resized>>,
+}
+
+impl Iterator for Resizes {
+    type Item = Size;
+
+    fn next(&mut self) -> Option<Size> {
+        loop {
+            self.told.recv().ok()?;
+            let newest = self.resized.lock().unwrap_or_else(PoisonError::into_inner).size.take();
+            if newest.is_some() {
+                return newest;
+            }
+        }
+    }
 }
 
 impl Terminal {
@@ -30,19 +58,18 @@ impl Terminal {
     /// The client's window has another size now.
     pub fn resize(&mut self, columns: u32, rows: u32) {
         self.size = size(columns, rows);
-        let resized = self.resized.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(resized) = &*resized {
-            // Who has stopped listening does not want to know.
-            let _ = resized.send(self.size);
-        }
+        let mut resized = self.resized.lock().unwrap_or_else(PoisonError::into_inner);
+        resized.size = Some(self.size);
+        // Who has not looked yet will find this size, and who has stopped listening does not want to know.
+        let _ = resized.told.as_ref().map(|told| told.try_send(()));
     }
 
     /// Hears of every new size from now on.
     #[must_use]
-    pub fn resizes(&self) -> Receiver<Size> {
-        let (send, receive) = channel();
-        *self.resized.lock().unwrap_or_else(PoisonError::into_inner) = Some(send);
-        receive
+    pub fn resizes(&self) -> Resizes {
+        let (send, told) = sync_channel(1);
+        self.resized.lock().unwrap_or_else(PoisonError::into_inner).told = Some(send);
+        Resizes { told, resized: Arc::clone(&self.resized) }
     }
 
     /// For the reviewer.
@@ -105,9 +132,11 @@ mod tests {
         }
         let mut terminal = Terminal::new("dumb", 80, 24);
         assert_eq!(terminal.paper().ink, Ink::Plain);
-        let resizes = terminal.resizes();
+        let mut resizes = terminal.resizes();
+        (1..100).for_each(|columns| terminal.resize(columns, 30));
         terminal.resize(100, 30);
-        assert_eq!(resizes.try_recv(), Ok((100, 30)));
+        assert_eq!(resizes.next(), Some((100, 30)));
+        assert!(resizes.told.try_recv().is_err(), "one is all that waits");
         drop(resizes);
         terminal.resize(90, 30);
         assert_eq!(Terminal::new("xterm-256color", 10, 3).paper(), Paper { columns: 40, ink: Ink::Colour });

@@ -49,6 +49,8 @@ pub enum StoreError {
     NotHeld(PushId),
     #[error("held push {0} is {word} already", word = .1.as_str())]
     HoldIs(PushId, HoldState),
+    #[error("an approval of push {0} does not count any more")]
+    NotApproved(PushId),
     #[error("repository {0} is frozen")]
     Frozen(RepoName),
     #[error("{0} was revoked")]
@@ -73,6 +75,7 @@ impl StoreError {
                 | Self::Decided(_)
                 | Self::NotHeld(_)
                 | Self::HoldIs(..)
+                | Self::NotApproved(_)
                 | Self::Frozen(_)
                 | Self::Revoked(_)
         )
@@ -170,10 +173,9 @@ impl Store {
         self.0.writer.as_ref().ok_or(StoreError::ReadOnly)?.write(records, Vec::new())
     }
 
-    /// Writes what somebody does to the gate, and what follows from it for held pushes: all or nothing.
-    pub fn controlled(&self, entry: ControlEntry, steps: Vec<HoldEntry>) -> Result<Sequence, StoreError> {
-        let records = std::iter::once(Record::Control(entry)).chain(steps.into_iter().map(Record::Hold));
-        self.write_all(records.collect(), Vec::new())
+    /// Writes what somebody does to the gate.
+    pub fn controlled(&self, entry: ControlEntry) -> Result<Sequence, StoreError> {
+        self.write(Record::Control(entry))
     }
 
     /// An approved push waits for new approvals.

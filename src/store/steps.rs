@@ -143,7 +143,7 @@ fn insert_hold(tx: &Connection, entry: &DecisionEntry, until: Timestamp, seq: u6
                                  again, told)
                VALUES (?1, ?2, ?3, ?4, 'waiting', ?5, ?6, ?7, ?8, ?7, '', 0, 1)";
     let (push, since) = (entry.push.to_string(), entry.time.as_millisecond());
-    let bytes = i64::try_from(entry.pack_bytes).unwrap_or(i64::MAX);
+    let bytes = i64::try_from(entry.held_bytes.unwrap_or(entry.pack_bytes)).unwrap_or(i64::MAX);
     tx.prepare_cached(sql)?.execute(params![
         push,
         seq,
@@ -220,6 +220,7 @@ fn release(tx: &Connection, entry: &ReleaseEntry) -> Result<(), StoreError> {
     let (state, told) = match entry.decision {
         Verdict::Accept => {
             not_stopped(tx, &entry.repo, &entry.principal, entry.time)?;
+            still_approved(tx, entry)?;
             (HoldState::Releasing, true)
         }
         Verdict::Hold | Verdict::Refuse => (HoldState::Refused, false),
@@ -232,6 +233,23 @@ fn release(tx: &Connection, entry: &ReleaseEntry) -> Result<(), StoreError> {
     let sql = "UPDATE hold SET state = ?2, changed_ms = ?3, by = ?4, reason = ?5, again = 0, told = ?6 WHERE push = ?1";
     let (push, time) = (entry.push.to_string(), entry.time.as_millisecond());
     tx.prepare_cached(sql)?.execute(params![push, state.as_str(), time, by.join(", "), reason, told])?;
+    Ok(())
+}
+
+/// The push was judged with these approvals some time ago: each must count now too, and its time must not be over.
+fn still_approved(tx: &Connection, entry: &ReleaseEntry) -> Result<(), StoreError> {
+    let (push, now) = (entry.push.to_string(), entry.time.as_millisecond());
+    let sql = "SELECT 1 FROM hold WHERE push = ?1 AND expires_ms > ?2";
+    if !tx.prepare_cached(sql)?.exists(params![push, now])? {
+        return Err(StoreError::HoldIs(entry.push, HoldState::Expired));
+    }
+    let sql = "SELECT 1 FROM approval WHERE push = ?1 AND approver = ?2 AND policy = ?3 AND until_ms > ?4";
+    let mut counts = tx.prepare_cached(sql)?;
+    for approval in &entry.approvals {
+        if !counts.exists(params![push, approval.by.as_str(), entry.policy, now])? {
+            return Err(StoreError::NotApproved(entry.push));
+        }
+    }
     Ok(())
 }
 

@@ -29,6 +29,7 @@ pub fn add_agent(
     name: &PrincipalName,
     sponsor: Option<&PrincipalName>,
 ) -> Result<(), VerbError> {
+    scene.gate.may_amend(scene.session)?;
     let (name, keys, sponsor) = (name.clone(), keys(scene)?, sponsor.cloned());
     amend(
         scene,
@@ -38,6 +39,7 @@ pub fn add_agent(
 
 /// An agent only: a human has more than a verb can see to.
 pub fn remove_agent(scene: &mut Scene<'_>, name: &PrincipalName) -> Result<(), VerbError> {
+    scene.gate.may_amend(scene.session)?;
     let policy = scene.gate.policy();
     if policy.principal(name).is_some_and(|principal| principal.kind != PrincipalKind::Agent) {
         return Err(VerbError::Client("this is no agent: edit the policy instead"));
@@ -46,11 +48,13 @@ pub fn remove_agent(scene: &mut Scene<'_>, name: &PrincipalName) -> Result<(), V
 }
 
 pub fn add_key(scene: &mut Scene<'_>, name: &PrincipalName) -> Result<(), VerbError> {
+    scene.gate.may_amend(scene.session)?;
     let keys = keys(scene)?;
     amend(scene, &Edit::AddKeys { name: name.clone(), keys })
 }
 
 pub fn add_grant(scene: &mut Scene<'_>, new: &grammar::NewGrant) -> Result<(), VerbError> {
+    scene.gate.may_amend(scene.session)?;
     let until = new.until.map(moment).transpose()?;
     let edit = Edit::AddGrant(NewGrant {
         to: vec![new.to.clone()],

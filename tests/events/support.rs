@@ -46,5 +46,6 @@ pub fn decision(principal: &str, ref_name: &str) -> DecisionEntry {
         purpose: Purpose::Push,
         hold_until: None,
         same_as: None,
+        held_bytes: None,
     }
 }

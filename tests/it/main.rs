@@ -2,6 +2,7 @@
 
 mod approvals;
 mod attack;
+mod attack_holds;
 mod cases;
 mod check;
 mod crash;

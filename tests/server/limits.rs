@@ -164,6 +164,29 @@ fn channels_on_one_connection() {
     held.into_iter().for_each(|child| drop(finish(child)));
 }
 
+/// One connection's channels may all be busy; more connections do not give a principal more threads.
+#[test]
+fn commands_of_a_principal_over_all_its_connections() {
+    let server = Server::start_with(|limits| limits.connections_per_principal_max = 2);
+    let socket = server.path("control");
+    let control = format!("ControlPath={}", socket.display());
+    let mut master = server.ssh_options(&["-N", "-M", "-o", &control], &[]).spawn().expect("ssh");
+    wait_until("the control socket", || socket.exists());
+    let open = || {
+        let mut ssh = server.ssh_options(&["-o", &control], &["git-receive-pack 'hungry'"]);
+        ssh.stdin(std::process::Stdio::piped()).spawn().expect("ssh")
+    };
+    let held: Vec<_> = (0..refgate::server::CHANNELS_MAX).map(|_| open()).collect();
+    held.iter().for_each(|_| assert_eq!(server.event(), "receive-pack hungry"));
+    let refused = server.ssh("help");
+    assert_eq!(refused.status, Some(128));
+    assert!(refused.stderr.contains("refgate: too many commands of yours at once"), "{refused:?}");
+    held.into_iter().for_each(|child| drop(finish(child)));
+    wait_until("a place is free again", || server.ssh("help").status == Some(0));
+    master.kill().expect("killed");
+    master.wait().expect("ended");
+}
+
 #[test]
 fn drain_waits_for_commands_and_for_nothing_else() {
     let mut server = Server::start();
