@@ -244,6 +244,7 @@ fn every_limit_can_be_set_under_its_own_name() {
             "drain_time_max",
             "wait_time_max",
             "held_pushes_max",
+            "held_pushes_per_principal_max",
             "held_bytes_max",
             "undo_time_max",
         ];

@@ -42,6 +42,11 @@ pub fn read(table: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> Limits {
         approval_time_max: reader.time("approval_time_max", default.approval_time_max, Refused),
         wait_time_max: reader.time("wait_time_max", default.wait_time_max, Allowed),
         held_pushes_max: reader.count("held_pushes_max", default.held_pushes_max, Allowed),
+        held_pushes_per_principal_max: reader.count(
+            "held_pushes_per_principal_max",
+            default.held_pushes_per_principal_max,
+            Allowed,
+        ),
         held_bytes_max: reader.bytes("held_bytes_max", default.held_bytes_max, Allowed),
         undo_time_max: reader.time("undo_time_max", default.undo_time_max, Allowed),
         connections_max: reader.count("connections_max", default.connections_max, Refused),

@@ -60,7 +60,9 @@ impl Fault {
             Self::Commands(_) | Self::Asked(_) | Self::Receive(ReceiveError::Client(_)) | Self::Time(_) => {
                 Blame::Client
             }
-            Self::Store(StoreError::Frozen(_) | StoreError::Revoked(_)) => Blame::Client,
+            Self::Store(
+                StoreError::Frozen(_) | StoreError::Revoked(_) | StoreError::HoldIs(..) | StoreError::SameHeld(_),
+            ) => Blame::Client,
             Self::Inspect(InspectError::Client(_)) => Blame::Client,
             Self::Receive(ReceiveError::Stopped) | Self::Inspect(InspectError::Stopped) => Blame::Client,
             Self::Examine(ExamineError::Stopped) => Blame::Client,
@@ -114,6 +116,10 @@ impl Fault {
                 "wait until it is thawed, then push again",
             ),
             Self::Store(StoreError::Revoked(_)) => ("your access has been revoked".to_owned(), ""),
+            Self::Store(StoreError::HoldIs(..) | StoreError::SameHeld(_)) => (
+                "a held push of yours to the same ref was decided at this moment".to_owned(),
+                "git fetch origin, and push again",
+            ),
             Self::Receive(ReceiveError::Client(fault)) => {
                 (fault.to_string(), "push in smaller steps, or run git fsck and git repack -adf if the pack is broken")
             }

@@ -9,7 +9,7 @@ use crate::model::{Effect, Finding, HoldState, Place, PushId, RefName};
 use crate::policy::{Decision, Demand};
 use crate::receive::{Reply, Retry, Standing, Verdict};
 use crate::record::{DecisionEntry, HoldEntry, HoldStep, UpdateEntry};
-use crate::store::{Hold, holds};
+use crate::store::{Hold, StoreError, holds};
 use jiff::{SignedDuration, Timestamp};
 use std::time::{Duration, Instant};
 
@@ -62,13 +62,22 @@ impl Push<'_> {
             }
         }
         let ids: Vec<PushId> = replaced.iter().map(|step| step.push).collect();
-        if let Err(fault) = self.record(&entry, replaced, notes.pushes()) {
-            packs.remove(self.id);
-            return Err(fault);
+        let mut push = known.map_or(self.id, |known| known.push);
+        match self.record(&entry, replaced, notes.pushes()) {
+            Ok(()) => ids.iter().for_each(|push| packs.remove(*push)),
+            Err(Fault::Store(StoreError::SameHeld(same))) => {
+                // It came a second time at the same moment.
+                packs.remove(self.id);
+                (entry.same_as, entry.hold_until, entry.held_bytes) = (Some(same), None, None);
+                self.record(&entry, Vec::new(), notes.pushes())?;
+                push = same;
+            }
+            Err(fault) => {
+                packs.remove(self.id);
+                return Err(fault);
+            }
         }
-        ids.iter().for_each(|push| packs.remove(*push));
         drop(judged.turn.take());
-        let push = known.map_or(self.id, |known| known.push);
         let hold = self.wait_for_human(push, pushed.wait, reply)?;
         let told = Told { hold: &hold, pushed: &pushed, judged: &judged, replaced: &ids, notes: &notes };
         self.answer_held(&told, reply);
@@ -84,10 +93,15 @@ impl Push<'_> {
 
     /// What the repository's held pushes may not be more than.
     fn excess(&self, more: u64) -> Result<Option<Finding>, Fault> {
-        let (count, bytes) = self.store.ask(|tables| holds::used(tables, &self.target.name))?;
+        let (repo, name) = (&self.target.name, &self.session.principal.name);
+        let (count, bytes) = self.store.ask(|tables| holds::used(tables, repo))?;
+        let own = self.store.ask(|tables| holds::used_by(tables, repo, name))?;
         let (rule, message) = if count >= self.limits.held_pushes_max {
             let max = self.limits.held_pushes_max;
             ("hold.pushes", format!("{max} pushes to this repository wait for a human already (held_pushes_max)"))
+        } else if own >= self.limits.held_pushes_per_principal_max {
+            let max = self.limits.held_pushes_per_principal_max;
+            ("hold.pushes", format!("{max} pushes of yours wait for a human already (held_pushes_per_principal_max)"))
         } else if bytes.saturating_add(more) > self.limits.held_bytes_max {
             let max = self.limits.held_bytes_max;
             ("hold.bytes", format!("held pushes to this repository may have {max} bytes together (held_bytes_max)"))
@@ -130,7 +144,7 @@ impl Push<'_> {
         let mut told = None;
         loop {
             let hold = self.store.ask(|tables| holds::find(tables, push))?;
-            let hold = hold.ok_or(crate::store::StoreError::NotHeld(push))?;
+            let hold = hold.ok_or(StoreError::NotHeld(push))?;
             let is_stopping = self.holds.is_some_and(HeldPacks::is_stopping);
             let waits = |wait: &Duration| hold.state.is_open() && begun.elapsed() < *wait && !is_stopping;
             let Some(wait) = wait.filter(waits) else {

@@ -53,6 +53,8 @@ pub struct Limits {
     pub wait_time_max: Duration,
     /// Held pushes of one repository at a time.
     pub held_pushes_max: u64,
+    /// Of them of one principal.
+    pub held_pushes_per_principal_max: u64,
     /// Bytes of their packs together.
     pub held_bytes_max: u64,
     /// How long a replaced or deleted tip is kept.
@@ -101,6 +103,7 @@ impl Default for Limits {
             approval_time_max: Duration::from_secs(24 * 3600),
             wait_time_max: Duration::from_secs(3600),
             held_pushes_max: 10_000,
+            held_pushes_per_principal_max: 5_000,
             held_bytes_max: 64 * 1024 * MIB,
             undo_time_max: Duration::from_secs(30 * 24 * 3600),
             connections_max: 512,

@@ -211,6 +211,13 @@ pub fn used(connection: &Connection, repo: &RepoName) -> Result<(u64, u64), Stor
     Ok(used)
 }
 
+/// How many of them are this principal's.
+pub fn used_by(connection: &Connection, repo: &RepoName, name: &PrincipalName) -> Result<u64, StoreError> {
+    let sql = "SELECT count(*) FROM hold WHERE repo = ?1 AND principal = ?2 AND state IN ('waiting', 'releasing')";
+    let values = params![repo.as_str(), name.as_str()];
+    Ok(connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))?)
+}
+
 pub fn approvals(connection: &Connection, push: PushId) -> Result<Vec<Approved>, StoreError> {
     let sql = "SELECT approver, key, policy, time_ms, until_ms, signed FROM approval WHERE push = ?1 ORDER BY time_ms";
     let mut statement = connection.prepare_cached(sql)?;

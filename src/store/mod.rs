@@ -51,6 +51,8 @@ pub enum StoreError {
     HoldIs(PushId, HoldState),
     #[error("an approval of push {0} does not count any more")]
     NotApproved(PushId),
+    #[error("the same is held already, as push {0}")]
+    SameHeld(PushId),
     #[error("repository {0} is frozen")]
     Frozen(RepoName),
     #[error("{0} was revoked")]
@@ -75,6 +77,7 @@ impl StoreError {
                 | Self::Decided(_)
                 | Self::NotHeld(_)
                 | Self::HoldIs(..)
+                | Self::SameHeld(_)
                 | Self::NotApproved(_)
                 | Self::Frozen(_)
                 | Self::Revoked(_)

@@ -108,7 +108,7 @@ fn decide(tx: &Connection, entry: &DecisionEntry) -> Result<(), StoreError> {
     if opens(entry) || entry.hold_until.is_some() {
         not_stopped(tx, &entry.repo, &entry.principal, entry.time)?;
     }
-    Ok(())
+    if entry.hold_until.is_some() { not_held_yet(tx, entry) } else { Ok(()) }
 }
 
 /// The stop switches, looked at in the transaction that would let a push go on: there is no moment in between.
@@ -135,6 +135,18 @@ pub fn same(updates: &[UpdateEntry]) -> String {
         let _ = write!(hex, "{byte:02x}");
         hex
     })
+}
+
+/// Two that push the same at the same moment get one place.
+fn not_held_yet(tx: &Connection, entry: &DecisionEntry) -> Result<(), StoreError> {
+    let sql =
+        "SELECT push FROM hold WHERE principal = ?1 AND repo = ?2 AND same = ?3 AND state IN ('waiting', 'releasing')";
+    let values = params![entry.principal.as_str(), entry.repo.as_str(), same(&entry.updates)];
+    let found: Option<String> = tx.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()?;
+    match found.and_then(|push| PushId::parse(&push).ok()) {
+        Some(push) => Err(StoreError::SameHeld(push)),
+        None => Ok(()),
+    }
 }
 
 fn insert_hold(tx: &Connection, entry: &DecisionEntry, until: Timestamp, seq: u64) -> Result<(), StoreError> {

@@ -22,7 +22,9 @@ const SIGNATURE: &str = "-----BEGIN SSH SIGNATURE-----";
 pub fn held(scene: &mut Scene<'_>, repo: Option<&RepoName>) -> Result<(), VerbError> {
     let found = scene.gate.held(scene.session, repo)?;
     if scene.form == Form::Json {
-        return found.iter().try_for_each(|seen| scene.print_json(&json::push(seen, With::Summary)));
+        return found
+            .iter()
+            .try_for_each(|seen| scene.print_json(&json::push(seen, With::Summary, scene.session.principal.kind)));
     }
     if found.is_empty() {
         let text = format!("nothing waits for a human\n{}", stopped(scene)?);
@@ -78,7 +80,7 @@ fn stopped(scene: &Scene<'_>) -> Result<String, VerbError> {
 pub fn show(scene: &mut Scene<'_>, push: PushId) -> Result<(), VerbError> {
     let seen = scene.gate.see(scene.session, push)?;
     if scene.form == Form::Json {
-        return scene.print_json(&json::push(&seen, With::Findings));
+        return scene.print_json(&json::push(&seen, With::Findings, scene.session.principal.kind));
     }
     let mut text = pushes::summary(scene, &seen);
     text.push('\n');
@@ -121,7 +123,7 @@ pub fn approve(scene: &mut Scene<'_>, push: PushId, proof: Proof) -> Result<(), 
     let released = scene.gate.approve(scene.session, push, signed)?;
     let seen = scene.gate.see(scene.session, push)?;
     if scene.form == Form::Json {
-        let mut value = json::push(&seen, With::Summary);
+        let mut value = json::push(&seen, With::Summary, scene.session.principal.kind);
         if let (Released::Refused(findings), Some(object)) = (&released, value.as_object_mut()) {
             let findings: Vec<_> = findings.iter().map(|f| json!({"rule": f.rule, "message": f.message})).collect();
             object.insert("refused".to_owned(), json!(findings));

@@ -1,14 +1,14 @@
 //! Pushes as JSON, with stable keys: the answers of `status`, `explain`, `held`, `show` and `log` with `--json`.
 
 use crate::gate::Seen;
-use crate::model::{Escaped, ObjectId};
+use crate::model::{Escaped, ObjectId, PrincipalKind};
 use crate::policy::Demand;
 use crate::record::{FindingEntry, UpdateEntry};
 use serde_json::{Map, Value, json};
 
 /// One push. `findings` are left out of lists.
 #[must_use]
-pub fn push(seen: &Seen, with: With) -> Value {
+pub fn push(seen: &Seen, with: With, reader: PrincipalKind) -> Value {
     let mut object = Map::new();
     let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
     put("push", json!(seen.push.to_string()));
@@ -43,7 +43,7 @@ pub fn push(seen: &Seen, with: With) -> Value {
         put("reason", json!(hold.reason));
         put("replaced_by", json!(hold.replaced_by.map(|push| push.to_string())));
         put("bytes", json!(hold.bytes));
-        put("needs", seen.demands.iter().map(demand).collect());
+        put("needs", seen.demands.iter().map(|missing| demand(missing, reader)).collect());
         let approvals = seen.approvals.iter().map(|approved| {
             json!({"by": approved.by.as_str(), "time": approved.time.to_string(), "until": approved.until.to_string(),
                    "signed": approved.signed})
@@ -89,10 +89,16 @@ fn finding(finding: &FindingEntry) -> Value {
 
 /// What is missing for a held push to go on.
 #[must_use]
-pub fn demand(demand: &Demand) -> Value {
+pub fn demand(demand: &Demand, reader: PrincipalKind) -> Value {
     let names = |set: &std::collections::BTreeSet<crate::model::PrincipalName>| -> Vec<String> {
         set.iter().map(ToString::to_string).collect()
     };
-    json!({"rules": demand.rules, "from": demand.from, "needed": demand.needed, "may": names(&demand.may),
-           "given": names(&demand.given)})
+    let mut value = json!({"rules": demand.rules, "from": demand.from, "needed": demand.needed,
+                           "missing": demand.needed.saturating_sub(demand.given.len())});
+    // People's names are for people.
+    if let (PrincipalKind::Human, Some(object)) = (reader, value.as_object_mut()) {
+        object.insert("may".to_owned(), json!(names(&demand.may)));
+        object.insert("given".to_owned(), json!(names(&demand.given)));
+    }
+    value
 }

@@ -26,7 +26,7 @@ pub fn status(scene: &mut Scene<'_>, push: Option<PushId>) -> Result<(), VerbErr
     };
     let seen = scene.gate.see(scene.session, push)?;
     if scene.form == Form::Json {
-        return scene.print_json(&json::push(&seen, With::Summary));
+        return scene.print_json(&json::push(&seen, With::Summary, scene.session.principal.kind));
     }
     let text = summary(scene, &seen);
     scene.print(&text)
@@ -51,7 +51,9 @@ pub fn log(scene: &mut Scene<'_>, query: &LogQuery) -> Result<(), VerbError> {
 /// A line a push.
 pub fn list(scene: &mut Scene<'_>, pushes: &[Seen], none: &str) -> Result<(), VerbError> {
     if scene.form == Form::Json {
-        return pushes.iter().try_for_each(|seen| scene.print_json(&json::push(seen, With::Summary)));
+        return pushes
+            .iter()
+            .try_for_each(|seen| scene.print_json(&json::push(seen, With::Summary, scene.session.principal.kind)));
     }
     if pushes.is_empty() {
         return scene.print(&format!("{none}\n"));
@@ -158,7 +160,7 @@ fn write_summary(scene: &Scene<'_>, seen: &Seen, text: &mut String) -> std::fmt:
 pub fn explain(scene: &mut Scene<'_>, push: PushId) -> Result<(), VerbError> {
     let seen = scene.gate.see(scene.session, push)?;
     if scene.form == Form::Json {
-        return scene.print_json(&json::push(&seen, With::Findings));
+        return scene.print_json(&json::push(&seen, With::Findings, scene.session.principal.kind));
     }
     let mut text = summary(scene, &seen);
     text.push('\n');

@@ -37,7 +37,9 @@ pub fn revoke(scene: &mut Scene<'_>, name: &PrincipalName, reason: &str) -> Resu
     let ended = scene.gate.revoke(scene.session, name, reason)?;
     let value = json!({"principal": name.as_str(), "revoked": true, "sessions": ended.sessions, "holds": ended.holds});
     let (sessions, holds) = (ended.sessions, ended.holds);
-    let text = format!("revoked: {name}'s keys open nothing now; {sessions} sessions and {holds} held pushes ended\n");
+    let (s, es) = (if sessions == 1 { "" } else { "s" }, if holds == 1 { "" } else { "es" });
+    let text =
+        format!("revoked: {name}'s keys open nothing now; {sessions} session{s} and {holds} held push{es} ended\n");
     say(scene, value, &text)
 }
 

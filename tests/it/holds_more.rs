@@ -101,6 +101,20 @@ fn a_held_commit_cannot_be_fetched() {
 
 #[test]
 fn limits_of_held_pushes_at_the_limit_and_one_over() {
+    let limits = "[limits]\nheld_pushes_max = 2\nheld_pushes_per_principal_max = 1";
+    let world = World::with_settings(HOLD_RULES, limits);
+    let client = world.clone_as("claude-1");
+    held(&client, "a", "a");
+    client.commit(&[(CI, "b\n")], "ci");
+    let over = client.push_head("b");
+    assert!(over.stderr.contains("(held_pushes_per_principal_max)"), "{}", over.stderr);
+    let other = world.clone_as("claude-2");
+    held(&other, "a", "a");
+    let human = world.clone_as("dana");
+    human.commit(&[(CI, "c\n")], "ci");
+    let over = human.push(&["HEAD:refs/heads/c"]);
+    assert!(over.stderr.contains("(held_pushes_max)"), "{}", over.stderr);
+
     let world = World::with_settings(HOLD_RULES, "[limits]\nheld_pushes_max = 2");
     let client = world.clone_as("claude-1");
     for name in ["a", "b"] {
@@ -171,7 +185,7 @@ fn a_revoked_agent_is_out_at_once() {
     raw.send(&commands(&[(NULL_ID, &commit, b"refs/heads/agent/claude-1/raw")], CAPABILITIES));
     wait_for(|| world.quarantines() == 1);
     let told = world.verb("dana", "revoke claude-1 -m leaked key");
-    assert!(told.contains("1 sessions and 1 held pushes ended"), "{told}");
+    assert!(told.contains("1 session and 1 held push ended"), "{told}");
     assert!(!raw.finish().is_ok());
     let pushed = client.push_head("x");
     assert!(!pushed.ok && pushed.stderr.contains("Permission denied"), "{}", pushed.stderr);

@@ -2,6 +2,7 @@
 
 use super::{Brief, few};
 use crate::model::Effect;
+use crate::policy::settings::Review;
 
 /// Patterns in one sentence.
 const PATTERNS_MAX: usize = 6;
@@ -88,8 +89,10 @@ impl Brief {
 
     fn review(&self) -> Option<String> {
         let all: Vec<&String> = self.grants.iter().flat_map(|grant| &grant.review).collect();
-        let first = all.iter().find(|name| !name.starts_with('!'))?;
-        Some(format!("- To ask for review: `git push origin HEAD:{first}`. It is held until a human approves it."))
+        let named = all.iter().find(|name| !name.starts_with('!')).map(|name| name.as_str());
+        let any = Some("refs/for/BRANCH").filter(|_| self.review == Review::Branches);
+        let target = named.or(any)?;
+        Some(format!("- To ask for review: `git push origin HEAD:{target}`. It is held until a human approves it."))
     }
 }
 

@@ -9,7 +9,7 @@ mod text;
 use crate::model::{Effect, Escaped, Limits, PrincipalName, Purpose, RepoName, UpdateKind};
 use crate::policy::grant::Grant;
 use crate::policy::rules::Rule;
-use crate::policy::settings::Mode;
+use crate::policy::settings::{Mode, Review};
 use crate::policy::source::Key;
 use crate::policy::{Policy, Principal};
 use jiff::Timestamp;
@@ -19,7 +19,10 @@ use jiff::Timestamp;
 pub struct Brief {
     pub principal: PrincipalName,
     pub repo: RepoName,
+    /// None for a human who only approves.
     pub grants: Vec<GrantBrief>,
+    /// Of what else review may be asked.
+    pub review: Review,
     /// The strongest first.
     pub rules: Vec<RuleBrief>,
     pub limits: LimitsBrief,
@@ -96,7 +99,7 @@ impl Policy {
         let name = &principal.name;
         let grants: Vec<GrantBrief> =
             self.grants_for(principal, repo, now).map(|grant| GrantBrief::new(grant, name)).collect();
-        if grants.is_empty() {
+        if grants.is_empty() && !self.may_review(principal, repo, now) {
             return None;
         }
         let index = self.people.index(name.as_str());
@@ -112,7 +115,8 @@ impl Policy {
             ref_updates_max: limits.ref_updates_max,
             commits_max: limits.commits_max,
         };
-        Some(Brief { principal: name.clone(), repo: repo.clone(), grants, rules, limits })
+        let review = self.settings(repo).review;
+        Some(Brief { principal: name.clone(), repo: repo.clone(), grants, review, rules, limits })
     }
 
     /// As the policy names them: groups, humans, `CODEOWNERS`.

@@ -2,6 +2,7 @@
 
 use super::{Brief, GrantBrief, RuleBrief, bytes, few};
 use crate::model::Purpose;
+use crate::policy::settings::Review;
 use std::fmt::Write;
 
 const COLUMNS: usize = 80;
@@ -19,6 +20,9 @@ impl Brief {
         for grant in &self.grants {
             grant.write(&mut text);
         }
+        if self.grants.is_empty() {
+            text.push_str("\nyou may look at what is held here, and approve what you are asked for\n");
+        }
         if !self.rules.is_empty() {
             text.push_str("\nwhat is looked at in your pushes\n");
         }
@@ -30,7 +34,9 @@ impl Brief {
         let check = Purpose::Check.prefix().unwrap_or_default();
         let review = Purpose::Review.prefix().unwrap_or_default();
         let _ = writeln!(text, "\nto try a push      git push origin HEAD:{check}BRANCH");
-        let _ = writeln!(text, "to ask for review  git push origin HEAD:{review}BRANCH");
+        if self.review == Review::Branches || self.grants.iter().any(|grant| !grant.review.is_empty()) {
+            let _ = writeln!(text, "to ask for review  git push origin HEAD:{review}BRANCH");
+        }
         let limits = &self.limits;
         let (pack, file) = (bytes(limits.pack_bytes_max), bytes(limits.object_bytes_max));
         let (refs, commits) = (limits.ref_updates_max, limits.commits_max);
