@@ -18,8 +18,10 @@ mod people;
 mod policy_push;
 mod push;
 mod raw;
+mod review;
 #[path = "../support/mod.rs"]
 mod servers;
 mod signed;
 mod support;
+mod terminal;
 mod upstreams;
