@@ -73,8 +73,10 @@ fn the_example_shows_every_setting_and_every_limit_with_its_default() {
 
 #[test]
 fn init_writes_what_check_config_takes() {
-    let cases: [&[&str]; 5] = [
+    let cases: [&[&str]; 7] = [
         &[],
+        &["--human", "dana"],
+        &["--upstream", "/srv/git/app.git", "--agent", "claude-1", "--human", "kim"],
         &["--upstream", "https://github.com/acme/app.git"],
         &["--upstream", "/srv/git/app.git", "--agent", "claude-1"],
         &["--upstream", "git@github.com:acme/app.git", "--agent", "bot.7"],
@@ -99,6 +101,8 @@ fn init_writes_what_check_config_takes() {
 #[test]
 fn init_makes_a_key_pair_that_ssh_reads() {
     let dir = tempfile::tempdir().expect("a directory");
+    let output = refgate(&["init", dir.path().to_str().expect("UTF-8"), "--agent", "claude-1", "--human", "claude-1"]);
+    assert_eq!(output.status.code(), Some(2), "one name for two: {}", text(&output));
     let output = refgate(&["init", dir.path().to_str().expect("UTF-8"), "--agent", "claude-1"]);
     assert!(output.status.success(), "{}", text(&output));
     let mode = |path: &str| fs::metadata(dir.path().join(path)).expect(path).permissions().mode() & 0o777;

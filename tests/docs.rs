@@ -1,9 +1,11 @@
 //! `docs/` says what the code does: rules, ids, limits and their defaults.
 
 use refgate::config::Config;
-use refgate::model::{EventKind, Limits};
+use refgate::model::{EventKind, HoldState, Limits};
+use refgate::policy::codeowners;
 use refgate::policy::presets::PRESETS;
 use refgate::policy::rules::KINDS;
+use refgate::verbs::{For, VERBS};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,21 +46,21 @@ fn the_rule_reference_is_what_the_kinds_say() {
             expected += "\n";
         }
     }
-    generated("rules", &expected);
+    generated("docs/POLICY.md", "rules", &expected);
 }
 
 /// Holds what stands between two marks to what the program says, or writes it there.
-fn generated(mark: &str, expected: &str) {
+fn generated(name: &str, mark: &str, expected: &str) {
     let (start, end) = (format!("<!-- {mark} -->\n"), format!("<!-- /{mark} -->"));
     // Two tests may write to the same page.
     static PAGE: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _page = PAGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let page = read("docs/POLICY.md");
+    let page = read(name);
     let (before, rest) = page.split_once(&start).expect("the mark");
     let (found, after) = rest.split_once(&end).expect("the mark");
     let expected = format!("{expected}\n");
     if std::env::var_os("REFGATE_BLESS").is_some() {
-        fs::write(root("docs/POLICY.md"), [before, &start, &expected, &end, after].concat()).expect("written");
+        fs::write(root(name), [before, &start, &expected, &end, after].concat()).expect("written");
         return;
     }
     let differs = found.lines().zip(expected.lines()).find(|(found, expected)| found != expected);
@@ -83,7 +85,91 @@ fn the_presets_are_told_as_they_are() {
             expected += &format!("| `{id}` | `{kind}` | {then} | {message} |\n");
         }
     }
-    generated("presets", &expected);
+    generated("docs/POLICY.md", "presets", &expected);
+}
+
+#[test]
+fn every_verb_is_told_with_its_usage() {
+    let mut expected = "| verb | for | what it does |\n|---|---|---|\n".to_owned();
+    for (_, whose, usage, what) in VERBS {
+        let whose = match whose {
+            For::All => "all",
+            For::Human => "humans",
+        };
+        expected += &format!("| `{}` | {whose} | {what} |\n", usage.replace('|', "\\|"));
+    }
+    generated("docs/HOLDS.md", "verbs", &expected);
+}
+
+#[test]
+fn owners_of_paths_are_told_as_the_program_says() {
+    let (_, text) = codeowners::DOC.split_once('\n').expect("a first line with the setting");
+    let (mut expected, mut is_list) = (String::new(), false);
+    for line in text.lines() {
+        // Each syntax is an item of a list, what follows the list a paragraph.
+        let syntax = line.split_once(": ").filter(|(names, _)| {
+            let known = |name: &str| codeowners::Syntax::WORDS.iter().any(|(word, _)| *word == name);
+            names.split(", ").all(known)
+        });
+        is_list = (is_list || syntax.is_some()) && !line.starts_with("An owner ");
+        expected += &match syntax {
+            Some((names, rest)) => {
+                format!(
+                    "{}- `{}`: {rest}\n",
+                    if expected.contains("- ") { "" } else { "\n" },
+                    names.replace(", ", "`, `")
+                )
+            }
+            None if is_list => format!("  {line}\n"),
+            None if line.starts_with("An owner ") => format!("\n{line}\n"),
+            None => format!("{line}\n"),
+        };
+    }
+    generated("docs/HOLDS.md", "codeowners", &expected);
+}
+
+/// `tests/it/story.rs` holds the story to the program.
+#[test]
+fn the_story_is_told_as_it_was_run() {
+    let story = read("tests/it/story.txt");
+    let (first, second) = story.split_once("\n## Asking first\n").expect("two acts");
+    generated("README.md", "story", &format!("```console\n{}```\n", shortened(first.trim())));
+    generated("docs/HOLDS.md", "story", &format!("```console\n{}\n```\n", second.trim()));
+}
+
+/// The story with only the ends of what prints more than a dozen lines.
+fn shortened(story: &str) -> String {
+    let is_typed = |line: &&&str| ["# ", "agent$ ", "dana$ ", "ci$ "].iter().any(|start| line.starts_with(start));
+    let lines: Vec<&str> = story.lines().collect();
+    let mut text = String::new();
+    let mut rest = &lines[..];
+    while !rest.is_empty() {
+        let typed = rest.iter().take_while(is_typed).count();
+        let printed = rest[typed..].iter().take_while(|line| !is_typed(line)).count();
+        let (block, after) = rest.split_at(typed + printed);
+        let (typed, printed) = block.split_at(typed);
+        let shown = match printed {
+            [first, second, .., third, fourth, fifth] if printed.len() > 12 => {
+                vec![*first, *second, "…", *third, *fourth, *fifth]
+            }
+            printed => printed.to_vec(),
+        };
+        typed.iter().chain(&shown).for_each(|line| text += &format!("{line}\n"));
+        rest = after;
+    }
+    text
+}
+
+#[test]
+fn every_state_of_a_hold_is_told() {
+    let page = read("docs/HOLDS.md");
+    let told = rows(&page).into_iter().filter_map(|cells| cells.first().copied());
+    let told: Vec<&str> = told.flat_map(quoted).filter(|word| HoldState::parse(word).is_some()).collect();
+    let states = told.iter().filter_map(|word| HoldState::parse(word)).collect::<Vec<_>>();
+    assert_eq!(told.len(), 10, "{told:?}");
+    assert!(states[..2].iter().all(|state| state.is_open()) && !states[2..].iter().any(|state| state.is_open()));
+    let source = read("src/model/hold_state.rs");
+    assert!(source.contains("const ALL: [Self; 10]"), "another state is to be told of too");
 }
 
 #[test]
@@ -179,7 +265,11 @@ fn every_id_of_a_finding_is_told() {
 
 #[test]
 fn what_the_pages_name_is_there() {
-    for page in ["README.md", "ARCHITECTURE.md", "THREATS.md", "docs/POLICY.md", "docs/SETTINGS.md", "docs/EVENTS.md"] {
+    let docs = fs::read_dir(root("docs")).expect("docs").map(|entry| entry.expect("an entry").file_name());
+    let docs = docs.filter_map(|name| Some(format!("docs/{}", name.to_str().filter(|name| name.ends_with(".md"))?)));
+    let pages = ["README.md", "ARCHITECTURE.md", "THREATS.md", "CHANGELOG.md"].map(str::to_owned);
+    for page in pages.into_iter().chain(docs).collect::<Vec<_>>() {
+        let page = page.as_str();
         let text = read(page);
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for link in links.filter(|link| !link.contains("://")) {
@@ -192,7 +282,10 @@ fn what_the_pages_name_is_there() {
             if !heading.is_empty() {
                 let text = fs::read_to_string(path).expect(link);
                 let headings = text.lines().filter_map(|line| line.trim_start_matches('#').strip_prefix(' '));
-                let mut anchors = headings.map(|line| line.to_lowercase().replace(' ', "-"));
+                let is_kept = |c: &char| c.is_alphanumeric() || " -_".contains(*c);
+                let anchor =
+                    |line: &str| line.to_lowercase().chars().filter(is_kept).collect::<String>().replace(' ', "-");
+                let mut anchors = headings.map(anchor);
                 assert!(anchors.any(|anchor| anchor == heading), "{page} links to {link}");
             }
         }

@@ -392,6 +392,12 @@ then = \"hold\"
         first,
         "warning: the group `idle` is never used\n --> policy.toml:2:1\n  |\n2 | idle = [\"x\"]\n  | ^^^^\n"
     );
+    let people = "human.dana = {}\n[group]\nowners = [\"dana\"]\n";
+    for text in [format!("admins = [\"owners\"]\n{people}"), format!("{people}[repo.app]\napprovers = [\"owners\"]\n")]
+    {
+        let warnings = parse(&text).unwrap_or_else(|e| panic!("{e}")).lint(jiff::Timestamp::UNIX_EPOCH);
+        assert!(!warnings.iter().any(|warning| warning.message.contains("never used")), "{text}: {warnings:?}");
+    }
     let nobody = parse("").expect("an empty policy").lint("2026-01-01T00:00:00Z".parse().expect("a time"));
     assert_eq!(nobody[0].message, "there is no grant: nobody may do anything");
 }

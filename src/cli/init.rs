@@ -19,8 +19,11 @@ const POLICY: &str = include_str!("../../deploy/policy.toml");
 const SSH_UPSTREAM: &str = "upstream = \"git@git.example.com:acme/app.git\"\n";
 const SSH_CREDENTIALS: [&str; 2] = ["identity = \"keys/app_deploy\"\n", "known_hosts = \"keys/known_hosts\"\n"];
 
-/// The agent of the example, whose private key nobody has.
-const EXAMPLE_AGENT: &str = "claude-1";
+/// The agent and the human of the example, whose private keys nobody has.
+const EXAMPLE_AGENT: &str = "[agent.claude-1]";
+const EXAMPLE_HUMAN: &str = "[human.dana]";
+/// The rule of the example that asks a human.
+const HOLDING: &str = "[rule.ci-files]";
 
 pub fn run(args: &InitArgs) -> ExitCode {
     match init(args) {
@@ -35,11 +38,17 @@ pub fn run(args: &InitArgs) -> ExitCode {
 fn init(args: &InitArgs) -> Result<String, String> {
     let dir = &args.dir;
     let failed = |path: &Path, error: io::Error| format!("cannot write {}: {error}", path.display());
-    let agent = args.agent.as_deref().map(PrincipalName::parse).transpose().map_err(|e| format!("--agent: {e}"))?;
+    let name = |option: &str, name: Option<&str>| -> Result<Option<PrincipalName>, String> {
+        name.map(PrincipalName::parse).transpose().map_err(|error| format!("{option}: {error}"))
+    };
+    let (agent, human) = (name("--agent", args.agent.as_deref())?, name("--human", args.human.as_deref())?);
+    if agent.is_some() && agent == human {
+        return Err("--agent and --human: one name for two".to_owned());
+    }
     let settings = settings(args.upstream.as_deref(), dir)?;
     let (file, policy_file, keys) = (dir.join("refgate.toml"), dir.join("policy.toml"), dir.join("keys"));
-    let agent_key = agent.as_ref().map(|agent| keys.join(agent.as_str()));
-    for path in [Some(&file), Some(&policy_file), agent_key.as_ref()].into_iter().flatten() {
+    let key_files = [&agent, &human].into_iter().flatten().map(|name| keys.join(name.as_str()));
+    for path in key_files.chain([file.clone(), policy_file.clone()]) {
         if path.symlink_metadata().is_ok() {
             return Err(format!("{} is there already; nothing was written", path.display()));
         }
@@ -47,15 +56,15 @@ fn init(args: &InitArgs) -> Result<String, String> {
     for private in [&keys, &dir.join("data")] {
         DirBuilder::new().recursive(true).mode(0o700).create(private).map_err(|error| failed(private, error))?;
     }
-    let key = match (&agent, &agent_key) {
-        (Some(agent), Some(path)) => Some(write_key_pair(path, agent)?),
-        _ => None,
+    let make = |name: PrincipalName| -> Result<Made, String> {
+        Ok(Made { public: write_key_pair(&keys.join(name.as_str()), &name)?, name })
     };
-    let policy = policy(agent.as_ref(), key.as_deref());
+    let (agent, human) = (agent.map(make).transpose()?, human.map(make).transpose()?);
+    let policy = policy(agent.as_ref(), human.as_ref());
     for (path, text) in [(&file, &settings), (&policy_file, &policy)] {
         write_new(path, text, 0o640).map_err(|error| failed(path, error))?;
     }
-    Ok(next_steps(dir, agent.as_ref(), args.upstream.as_deref()))
+    Ok(next_steps(dir, agent.as_ref(), human.as_ref(), args.upstream.as_deref()))
 }
 
 /// The example's settings with this upstream; what comes out is checked before anything is written.
@@ -88,29 +97,56 @@ fn settings(upstream: Option<&str>, dir: &Path) -> Result<String, String> {
     }
 }
 
-/// The example's policy for this agent. Without one, nobody is granted anything: a key from an example lets nobody in.
-fn policy(agent: Option<&PrincipalName>, key: Option<&str>) -> String {
+/// A principal with the key that was made for it.
+struct Made {
+    name: PrincipalName,
+    public: String,
+}
+
+/// The example's policy for these two. Nobody gets in by a key from an example, and what nobody is there to approve is
+/// refused.
+fn policy(agent: Option<&Made>, human: Option<&Made>) -> String {
+    let mut section = "";
     let mut text = String::new();
-    let mut commented = false;
     for line in POLICY.lines() {
-        let is_example_key = line.starts_with("keys = ");
-        match (agent, key) {
-            (Some(agent), _) if line == format!("[agent.{EXAMPLE_AGENT}]") => text += &format!("[agent.\"{agent}\"]"),
-            (Some(_), Some(key)) if is_example_key => text += &format!("keys = [\"{key}\"]"),
-            (Some(agent), _) if line.starts_with("to = ") => text += &format!("to = [\"{agent}\"]"),
-            (Some(_), _) => text += line,
-            (None, _) => {
-                commented = match line {
-                    line if line.starts_with('[') => line.starts_with("[agent.") || line == "[[grant]]",
-                    _ => commented,
-                };
-                let comment = if commented && !line.is_empty() && !line.starts_with('#') { "#" } else { "" };
-                text += &format!("{comment}{line}");
-            }
+        if line.starts_with('[') {
+            section = line;
         }
+        text += &match section {
+            EXAMPLE_AGENT | "[[grant]]" => of_agent(line, agent),
+            EXAMPLE_HUMAN | "[group]" => of_human(line, human),
+            HOLDING if human.is_none() && line.starts_with("then = ") => "then = \"refuse\"".to_owned(),
+            _ if human.is_none() && line.starts_with("approvers = ") => comment(line),
+            _ => line.to_owned(),
+        };
         text.push('\n');
     }
     text
+}
+
+fn of_agent(line: &str, agent: Option<&Made>) -> String {
+    match agent {
+        None => comment(line),
+        Some(agent) if line == EXAMPLE_AGENT => format!("[agent.\"{}\"]", agent.name),
+        Some(agent) if line.starts_with("keys = ") => format!("keys = [\"{}\"]", agent.public),
+        Some(agent) if line.starts_with("to = ") => format!("to = [\"{}\"]", agent.name),
+        Some(_) => line.to_owned(),
+    }
+}
+
+fn of_human(line: &str, human: Option<&Made>) -> String {
+    match human {
+        None => comment(line),
+        Some(human) if line == EXAMPLE_HUMAN => format!("[human.\"{}\"]", human.name),
+        Some(human) if line.starts_with("keys = ") => format!("keys = [\"{}\"]", human.public),
+        Some(human) if line.starts_with("owners = ") => format!("owners = [\"{}\"]", human.name),
+        Some(_) => line.to_owned(),
+    }
+}
+
+fn comment(line: &str) -> String {
+    let mark = if line.is_empty() || line.starts_with('#') { "" } else { "#" };
+    format!("{mark}{line}")
 }
 
 /// Makes an Ed25519 key pair and returns the public key's line.
@@ -131,7 +167,7 @@ fn write_new(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?.write_all(text.as_bytes())
 }
 
-fn next_steps(dir: &Path, agent: Option<&PrincipalName>, upstream: Option<&str>) -> String {
+fn next_steps(dir: &Path, agent: Option<&Made>, human: Option<&Made>, upstream: Option<&str>) -> String {
     let at = |name: &str| dir.join(name).display().to_string();
     let config = at("refgate.toml");
     let mut steps = Vec::new();
@@ -157,12 +193,18 @@ fn next_steps(dir: &Path, agent: Option<&PrincipalName>, upstream: Option<&str>)
         "pin the gate where the agent works: sed 's/^/[localhost]:2222 /' {known} >> ~/.ssh/known_hosts"
     ));
     // Absolute: git runs it in the clone, also for later pushes.
-    let key = agent.map_or("ITS_KEY".to_owned(), |agent| {
-        let path = dir.join("keys").join(agent.as_str());
-        std::path::absolute(&path).unwrap_or(path).display().to_string()
-    });
-    let ssh = format!("ssh -i {key} -o IdentitiesOnly=yes");
-    steps.push(format!("the agent: git clone -c core.sshCommand='{ssh}' ssh://refgate@localhost:2222/app"));
+    let ssh = |who: Option<&Made>| {
+        let key = who.map_or("ITS_KEY".to_owned(), |who| {
+            let path = dir.join("keys").join(who.name.as_str());
+            std::path::absolute(&path).unwrap_or(path).display().to_string()
+        });
+        format!("ssh -i {key} -o IdentitiesOnly=yes")
+    };
+    let agent = ssh(agent);
+    steps.push(format!("the agent: git clone -c core.sshCommand='{agent}' ssh://refgate@localhost:2222/app"));
+    if let Some(human) = human {
+        steps.push(format!("{}: {} -p 2222 refgate@localhost help", human.name, ssh(Some(human))));
+    }
     steps.push("take every other way to write to the real repository from the agents".to_owned());
     let written = ["policy.toml", "keys/", "data/"].map(at).join(", ");
     let mut text = format!("Written: {config}, {written}\nNext:\n");
@@ -188,9 +230,10 @@ mod tests {
         for line in SSH_CREDENTIALS.iter().chain(&[SSH_UPSTREAM, "data = \"/var/lib/refgate\"\n"]) {
             assert_eq!(SETTINGS.matches(line).count(), 1, "{line}");
         }
-        for line in [&format!("[agent.{EXAMPLE_AGENT}]\n"), "\nkeys = ", "\nto = "] {
-            assert_eq!(POLICY.matches(line).count(), 1, "{line}");
+        for line in [EXAMPLE_AGENT, EXAMPLE_HUMAN, HOLDING, "to = ", "owners = ", "then = \"hold\"", "approvers = "] {
+            assert_eq!(POLICY.lines().filter(|found| found.starts_with(line)).count(), 1, "{line}");
         }
+        assert_eq!(POLICY.matches("\nkeys = ").count(), 2);
     }
 
     #[test]
@@ -210,14 +253,24 @@ mod tests {
         assert!(refusal.starts_with("--upstream: git:// neither"), "{refusal}");
     }
 
+    fn made(name: &str) -> Made {
+        Made { name: PrincipalName::parse(name).expect("a name"), public: format!("ssh-ed25519 AAAA {name}") }
+    }
+
     #[test]
-    fn without_an_agent_the_examples_key_is_not_let_in() {
-        for line in policy(None, None).lines() {
-            assert!(!line.starts_with("keys") && !line.starts_with("[agent") && !line.starts_with("[[grant"), "{line}");
+    fn without_an_agent_or_a_human_the_examples_keys_are_not_let_in() {
+        let text = policy(None, None);
+        for line in text.lines() {
+            let starts = ["keys", "[agent", "[[grant", "[human", "[group", "owners", "approvers"];
+            assert!(!starts.iter().any(|start| line.starts_with(start)), "{line}");
         }
-        let name = PrincipalName::parse("bot-7").expect("a name");
-        let text = policy(Some(&name), Some("ssh-ed25519 AAAA bot-7"));
-        assert!(text.contains("[agent.\"bot-7\"]\nkeys = [\"ssh-ed25519 AAAA bot-7\"]\n") && !text.contains("AAAAC3"));
-        assert!(text.contains("\nto = [\"bot-7\"]\n"));
+        assert!(text.contains("[rule.ci-files]\n") && !text.contains("\nthen = \"hold\""), "nobody could approve it");
+        let text = policy(Some(&made("bot-7")), None);
+        assert!(text.contains("[agent.\"bot-7\"]\nkeys = [\"ssh-ed25519 AAAA bot-7\"]\n"));
+        assert!(text.contains("\nto = [\"bot-7\"]\n") && !text.contains("\n[human"));
+        let text = policy(Some(&made("bot-7")), Some(&made("kim")));
+        assert!(text.contains("[human.\"kim\"]\nkeys = [\"ssh-ed25519 AAAA kim\"]\n"));
+        assert!(text.contains("\nowners = [\"kim\"]\n") && text.contains("\nthen = \"hold\"\n"));
+        assert!(!text.contains("AAAAC3"));
     }
 }

@@ -1,9 +1,9 @@
 //! `refgate log`: the record of pushes as a table, as its own lines, or verified.
 
 use super::{DONE, LogArgs, cannot, load, negative, print};
-use crate::model::{Escaped, PrincipalName, PushId, RepoName};
+use crate::model::{Escaped, PrincipalName, Purpose, PushId, RepoName};
 use crate::record::{AbortEntry, DecisionEntry, Hash, OutcomeEntry, Record, RefResult, Verdict};
-use crate::store::{Filter, Store, StoreError, Stored};
+use crate::store::{Filter, Store, StoreError, Stored, holds};
 use jiff::{SignedDuration, Timestamp};
 use std::fmt::Write;
 use std::path::Path;
@@ -156,7 +156,12 @@ fn table(store: &Store, filter: &Filter) -> Result<String, StoreError> {
 
 fn decision_row(store: &Store, entry: &DecisionEntry) -> Result<[String; 7], StoreError> {
     let outcome = match entry.decision {
-        Verdict::Hold | Verdict::Refuse => "-".to_owned(),
+        Verdict::Hold => {
+            let hold = store.ask(|tables| holds::find(tables, entry.same_as.unwrap_or(entry.push)))?;
+            hold.map_or("-", |hold| hold.state.as_str()).to_owned()
+        }
+        Verdict::Accept if entry.purpose == Purpose::Check => "checked".to_owned(),
+        Verdict::Refuse => "-".to_owned(),
         Verdict::Accept => {
             let records = store.find(entry.push)?;
             let outcome = records.iter().find_map(|stored| match &stored.record {

@@ -77,6 +77,9 @@ pub struct InitArgs {
     /// Also make an SSH key pair for a first agent of this name.
     #[arg(long, value_name = "NAME")]
     pub agent: Option<String>,
+    /// Also make one for a first human, who approves what is held.
+    #[arg(long, value_name = "NAME")]
+    pub human: Option<String>,
 }
 
 #[derive(Debug, Args)]

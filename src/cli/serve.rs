@@ -1,16 +1,16 @@
 //! `refgate serve`: the running gate, its signals and its policy file.
 
 use crate::config::Config;
-use crate::gate::Gate;
+use crate::gate::{Gate, Stamp};
 use crate::record::EventEntry;
 use crate::webhook::{Pace, Webhooks};
 use crate::{observe, server};
 use jiff::Timestamp;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -136,15 +136,14 @@ fn follow_policy(gate: Arc<Gate>, shutdown: CancellationToken) -> std::io::Resul
     const INTERVAL: Duration = Duration::from_secs(1);
     let mut hangup = signal(SignalKind::hangup())?;
     Ok(async move {
-        let path = gate.policy_file();
-        let mut known = stamp(&path);
+        let (path, mut known) = gate.policy_file();
         loop {
             let asked = tokio::select! {
                 () = shutdown.cancelled() => return,
                 _ = hangup.recv() => true,
                 () = tokio::time::sleep(INTERVAL) => false,
             };
-            let now = stamp(&path);
+            let now = Stamp::of(&path);
             if asked || now != known {
                 known = now;
                 let gate = Arc::clone(&gate);
@@ -152,9 +151,4 @@ fn follow_policy(gate: Arc<Gate>, shutdown: CancellationToken) -> std::io::Resul
             }
         }
     })
-}
-
-fn stamp(path: &PathBuf) -> Option<(SystemTime, u64)> {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
 }

@@ -134,7 +134,7 @@ impl Stage {
         write(&dir.join("policy.toml"), &format!("{people}{POLICY}"))?;
         let upstream = dir.join("upstream.git");
         let settings = format!(
-            "listen = \"127.0.0.1:0\"\ndata = \"data\"\npolicy = \"policy.toml\"\n\n[repo.app]\nupstream = \"{}\"\n",
+            "listen = \"127.0.0.1:0\"\ndata = \"data\"\npolicy = \"policy.toml\"\npublic_address = \"gate\"\n\n[repo.app]\nupstream = \"{}\"\n",
             upstream.display()
         );
         write(&dir.join("refgate.toml"), &settings)

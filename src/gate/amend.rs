@@ -38,16 +38,24 @@ impl Gate {
         if *edit == Edit::RemovePrincipal(session.principal.name.clone()) {
             return Err(DeskError::Oneself);
         }
-        match &self.config.policy {
+        let amended = match &self.config.policy {
             PolicySource::File(path) => self.amend_file(session, path, edit),
             PolicySource::Pushed(pushed) => self.amend_pushed(session, pushed, edit),
+        }?;
+        if let Edit::RemovePrincipal(name) = edit
+            && self.policy().principal(name).is_none()
+        {
+            // Who is in no policy any more has nothing to finish.
+            self.sessions.end_all(name);
         }
+        Ok(amended)
     }
 
     fn amend_file(&self, session: &Session, path: &Path, edit: &Edit) -> Result<Amended, DeskError> {
         let internal = |error: keeper::KeeperError| DeskError::Internal(error.into());
         match session.principal.kind {
             PrincipalKind::Human if self.policy().is_admin(&session.principal) => {}
+            PrincipalKind::Human if !self.policy().has_admins() => return Err(DeskError::NoAdmins),
             PrincipalKind::Human => return Err(DeskError::NotAdmin),
             PrincipalKind::Agent | PrincipalKind::Ci => return Err(DeskError::NotHuman),
         }

@@ -34,6 +34,8 @@ pub enum DeskError {
     NotHuman,
     #[error("you may not do this; the policy's admins may")]
     NotAdmin,
+    #[error("the policy names nobody who may do this: put admins = [\"NAME or group\"] at its top")]
+    NoAdmins,
     #[error("this is your own push: somebody else has to approve it")]
     Own,
     #[error("you answer for {0}: somebody else has to approve its pushes")]
@@ -144,7 +146,13 @@ impl Gate {
         }
         let step =
             HoldEntry { until: Some(until), signed, ..self.step(&hold, HoldStep::Approve, policy, session, reason) };
-        match self.release(&hold, Some(step), policy)? {
+        let released =
+            self.release(&hold, Some(step), policy).map_err(DeskError::from).map_err(|error| match error {
+                // Its objects go when somebody else decides meanwhile: that is then the reason.
+                DeskError::Internal(_) | DeskError::Is { .. } => self.decided_meanwhile(&hold).unwrap_or(error),
+                error => error,
+            })?;
+        match released {
             Released::NotAsked(demands) => {
                 let sponsor = policy.principal(&hold.principal).and_then(|pusher| pusher.sponsor.clone());
                 if sponsor.is_some_and(|sponsor| sponsor == session.principal.name) {
@@ -155,6 +163,13 @@ impl Gate {
             }
             released => Ok(released),
         }
+    }
+
+    /// How a push ended that was waiting a moment ago.
+    fn decided_meanwhile(&self, hold: &Hold) -> Option<DeskError> {
+        let now = self.store.ask(|tables| holds::find(tables, hold.push)).ok()??;
+        let Hold { push, state, by, reason, .. } = now;
+        (state != HoldState::Waiting).then_some(DeskError::Is { push, state, by, reason })
     }
 
     /// Says no to a held push, for good.

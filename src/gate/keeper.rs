@@ -16,6 +16,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::SystemTime;
 
 /// Bytes of a policy.
 const POLICY_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -53,6 +54,8 @@ pub struct Keeper {
     current: RwLock<Arc<Policy>>,
     /// Held from forwarding a policy until it is in force: the last one that the upstream took is the one that stays.
     turn: Mutex<()>,
+    /// Of the watched file, before it was first read.
+    opened: Stamp,
 }
 
 /// The policies kept below the data directory.
@@ -76,6 +79,25 @@ impl Kept {
     }
 }
 
+/// By what a change of a file is noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp(Option<(SystemTime, u64)>);
+
+impl Stamp {
+    #[must_use]
+    pub fn of(path: &Path) -> Self {
+        let metadata = fs::metadata(path).ok();
+        Self(metadata.and_then(|metadata| Some((metadata.modified().ok()?, metadata.len()))))
+    }
+}
+
+fn watched(source: &PolicySource, dir: &Path) -> PathBuf {
+    match source {
+        PolicySource::File(path) => path.clone(),
+        PolicySource::Pushed(_) => Kept::below(dir).by_hand,
+    }
+}
+
 /// Compiles a file.
 pub fn read(path: &Path) -> Result<Policy, KeeperError> {
     let text = read_text(path)?;
@@ -94,6 +116,8 @@ impl Keeper {
         target: impl Fn(&PushedPolicy) -> Option<&'t Target>,
         limits: &Limits,
     ) -> Result<Self, KeeperError> {
+        // Before it is read: a change in between is then seen as one.
+        let opened = Stamp::of(&watched(source, data));
         let policy = match source {
             PolicySource::File(path) => read(path)?,
             PolicySource::Pushed(pushed) => first(pushed, &Kept::below(data), target(pushed), limits)?,
@@ -103,6 +127,7 @@ impl Keeper {
             dir: data.to_owned(),
             current: RwLock::new(Arc::new(policy)),
             turn: Mutex::new(()),
+            opened,
         })
     }
 
@@ -133,10 +158,13 @@ impl Keeper {
     /// The file whose change is a new policy: the admin's own, or the one an operator put in force by hand.
     #[must_use]
     pub fn watched(&self) -> PathBuf {
-        match &self.source {
-            PolicySource::File(path) => path.clone(),
-            PolicySource::Pushed(_) => Kept::below(&self.dir).by_hand,
-        }
+        watched(&self.source, &self.dir)
+    }
+
+    /// The state of that file when it was first read.
+    #[must_use]
+    pub fn opened(&self) -> Stamp {
+        self.opened
     }
 
     /// Asks the upstream again, and keeps what is there now for the next start.

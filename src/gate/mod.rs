@@ -37,7 +37,7 @@ pub use amend::Amended;
 pub use desk::DeskError;
 pub use existing::Answer;
 pub use judge::{Occasion, Push};
-pub use keeper::{Keeper, KeeperError, Kept, read as read_policy, write as write_policy};
+pub use keeper::{Keeper, KeeperError, Kept, Stamp, read as read_policy, write as write_policy};
 pub use look::Looked;
 pub use made::Made;
 pub use owners::OwnersCache;
@@ -53,7 +53,7 @@ use crate::git::upload_pack::{self, FetchProtocol};
 use crate::model::{PushId, RefName, RepoName};
 use crate::observe::Metrics;
 use crate::policy::{Hearing, PatternList, Policy, Principal};
-use crate::receive::Quarantine;
+use crate::receive::{GATE_UNKNOWN, Quarantine};
 use crate::record::EventEntry;
 use crate::store::{Revoked, Store, StoreError};
 use crate::wire::pkt_line;
@@ -200,10 +200,10 @@ impl Gate {
         }
     }
 
-    /// The file whose change means that there is a new policy.
+    /// The file whose change means that there is a new policy, and its state when it was first read.
     #[must_use]
-    pub fn policy_file(&self) -> std::path::PathBuf {
-        self.keeper.watched()
+    pub fn policy_file(&self) -> (std::path::PathBuf, Stamp) {
+        (self.keeper.watched(), self.keeper.opened())
     }
 
     /// Records an event. It does not stop the gate if that fails: what counts is recorded with each push or refused.
@@ -297,7 +297,7 @@ impl Gate {
 
 /// `ssh -p 2222 git@gate`, for messages.
 fn ssh_command(address: Option<&str>) -> String {
-    let Some(address) = address else { return "ssh GATE".to_owned() };
+    let Some(address) = address else { return GATE_UNKNOWN.to_owned() };
     match address.rsplit_once(':').filter(|(host, _)| host.ends_with(']') || !host.contains(':')) {
         Some((host, port)) => format!("ssh -p {port} {}", host.replace(['[', ']'], "")),
         None => format!("ssh {}", address.replace(['[', ']'], "")),

@@ -8,7 +8,7 @@ use crate::gate::fault::Fault;
 use crate::gate::judge::{Judged, MOVED, Occasion, Push};
 use crate::gate::under_way::UnderWay;
 use crate::gate::{Gate, Session, Target, records};
-use crate::model::{Finding, PrincipalName};
+use crate::model::{Finding, HoldState, PrincipalName};
 use crate::policy::{Decision, Demand, Hearing, Policy};
 use crate::receive::{Quarantine, Received};
 use crate::record::{ApprovalRef, DecisionEntry, HoldEntry, HoldStep, ReleaseEntry};
@@ -53,6 +53,12 @@ impl Gate {
         let entry = self.decision_of(hold)?;
         let target = self.targets.get(&hold.repo).ok_or(StoreError::NotHeld(hold.push))?;
         let _turn = target.releases.lock().unwrap_or_else(PoisonError::into_inner);
+        // Somebody else may have decided while this waited for its turn.
+        match self.store.ask(|tables| holds::find(tables, hold.push))? {
+            Some(now) if now.state == HoldState::Waiting => {}
+            Some(now) => return Err(StoreError::HoldIs(hold.push, now.state).into()),
+            None => return Err(StoreError::NotHeld(hold.push).into()),
+        }
         let now = Timestamp::now();
         let approvals = self.store.ask(|tables| holds::approvals(tables, hold.push))?;
         let counts = |approved: &Approved| approved.until > now && approved.policy == policy.digest();

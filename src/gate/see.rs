@@ -9,6 +9,9 @@ use crate::record::{AbortEntry, DecisionEntry, OutcomeEntry, Record, RefResult, 
 use crate::store::{Approved, Filter, Hold, holds};
 use jiff::Timestamp;
 
+/// Records that are read for one list of pushes.
+const READ_MAX: usize = 20_000;
+
 /// A push with all that is recorded of it.
 #[derive(Debug, Clone)]
 pub struct Seen {
@@ -151,33 +154,39 @@ impl Gate {
     }
 
     /// The newest pushes that the filter and the caller's rights let through, newest first.
-    pub fn pushes(&self, session: &Session, filter: Filter) -> Result<Vec<Seen>, DeskError> {
-        let mut found = Vec::new();
-        for stored in self.store.list(&filter)? {
-            let (push, repo, principal) = (stored.record.push(), stored.record.repo(), stored.record.principal());
-            let (Some(push), Some(repo), Some(principal)) = (push, repo, principal) else { continue };
-            if !self.may_see_push(session, principal, repo) {
-                continue;
+    pub fn pushes(&self, session: &Session, mut filter: Filter) -> Result<Vec<Seen>, DeskError> {
+        let wanted = filter.limit.unwrap_or(usize::MAX);
+        if session.principal.kind != PrincipalKind::Human {
+            // Others' pushes are not for it, whatever it asks for.
+            if filter.principal.as_ref().is_some_and(|name| *name != session.principal.name) {
+                return Ok(Vec::new());
             }
-            let records: Vec<Record> = self.store.find(push)?.into_iter().map(|stored| stored.record).collect();
-            let entry = match stored.record {
-                Record::Decision(entry) => Ok(entry),
-                Record::Abort(entry) => Err(entry),
-                _ => continue,
-            };
-            found.push(self.seen(push, entry, &records)?);
+            filter.principal = Some(session.principal.name.clone());
         }
-        Ok(found)
+        // What the caller may not see is among what is read: more is read until there is enough.
+        loop {
+            let records = self.store.list(&filter)?;
+            let is_all = filter.limit.is_none_or(|limit| records.len() < limit || limit >= READ_MAX);
+            let mut visible = records.into_iter().filter(|stored| {
+                let (repo, principal) = (stored.record.repo(), stored.record.principal());
+                repo.zip(principal).is_some_and(|(repo, name)| self.may_see_push(session, name, repo))
+            });
+            let found: Vec<_> = visible.by_ref().take(wanted).collect();
+            if is_all || found.len() == wanted {
+                return found.into_iter().filter_map(|stored| self.seen_of(stored.record).transpose()).collect();
+            }
+            filter.limit = filter.limit.map(|limit| limit.saturating_mul(8).min(READ_MAX));
+        }
     }
 
-    /// How many pushes of a repository wait, and the bytes they take.
-    pub fn held_usage(&self, repo: &RepoName) -> Result<(u64, u64), DeskError> {
-        Ok(self.store.ask(|tables| holds::used(tables, repo))?)
-    }
-
-    /// The repositories there are.
-    pub fn repos(&self) -> impl Iterator<Item = &RepoName> {
-        self.targets.keys()
+    fn seen_of(&self, record: Record) -> Result<Option<Seen>, DeskError> {
+        let Some(push) = record.push() else { return Ok(None) };
+        let records: Vec<Record> = self.store.find(push)?.into_iter().map(|stored| stored.record).collect();
+        match record {
+            Record::Decision(entry) => Ok(Some(self.seen(push, Ok(entry), &records)?)),
+            Record::Abort(entry) => Ok(Some(self.seen(push, Err(entry), &records)?)),
+            _ => Ok(None),
+        }
     }
 
     /// How clients call the gate's verbs.
@@ -205,7 +214,8 @@ impl Asked<'_> {
         let unknown = Principal { name: entry.principal.clone(), kind: entry.principal_kind, sponsor: None };
         let pusher = policy.principal(&entry.principal).unwrap_or(&unknown);
         let hearing = Hearing { purpose: entry.purpose, approvers: &by, owners: owners.as_owners() };
-        let demands = policy.demands_of(holding, pusher, &entry.repo, &hearing, *now);
+        let moves: Vec<_> = entry.updates.iter().map(|update| (&update.name, update.kind)).collect();
+        let demands = policy.demands_of(holding, &moves, pusher, &entry.repo, &hearing, *now);
         (approvals, demands)
     }
 }

@@ -37,7 +37,7 @@ impl Sessions {
     }
 
     /// Ends all sessions of a principal, and says how many there were.
-    fn end_all(&self, name: &PrincipalName) -> usize {
+    pub(super) fn end_all(&self, name: &PrincipalName) -> usize {
         let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let theirs = table.live.values().filter(|(known, _)| known == name);
         theirs.map(|(_, end)| end()).count()
@@ -123,20 +123,20 @@ impl Gate {
         Ok(())
     }
 
-    /// One of the policy's admins anybody but itself; where there are none, every human an agent.
+    /// One of the policy's admins; where there are none, every human. Nobody itself.
     fn may_revoke(&self, session: &Session, name: &PrincipalName) -> Result<(), DeskError> {
         let policy = self.policy();
         let caller = &session.principal;
         if caller.kind != PrincipalKind::Human {
             return Err(DeskError::NotHuman);
         }
-        let subject = policy.principal(name).ok_or(DeskError::NoPrincipal)?;
-        let may = if policy.has_admins() { policy.is_admin(caller) } else { subject.kind == PrincipalKind::Agent };
-        match (may, caller.name == *name) {
-            (true, false) => Ok(()),
-            (false, _) if policy.has_admins() => Err(DeskError::NotAdmin),
-            (true, true) | (false, _) => Err(DeskError::NoPrincipal),
+        if policy.has_admins() && !policy.is_admin(caller) {
+            return Err(DeskError::NotAdmin);
         }
+        if policy.principal(name).is_none() || caller.name == *name {
+            return Err(DeskError::NoPrincipal);
+        }
+        Ok(())
     }
 
     /// Whether the principal's keys open nothing. Asked at every request.

@@ -1,6 +1,7 @@
 //! What happens to held pushes by itself: they expire, and approved ones that did not get to the upstream are tried again.
 
 use crate::gate::{Gate, Released};
+use crate::model::PushId;
 use crate::record::{HoldEntry, HoldStep};
 use crate::store::{Hold, StoreError, holds};
 use jiff::Timestamp;
@@ -74,14 +75,11 @@ impl Gate {
 
     /// After a crash: packs of pushes that are held no more, or never were.
     pub(super) fn sweep_held(&self) {
-        let mut held = HashSet::new();
-        for repo in self.targets.keys() {
-            match self.store.ask(|tables| holds::open(tables, repo)) {
-                Ok(open) => held.extend(open.into_iter().map(|hold| hold.push)),
-                // What cannot be read is not removed.
-                Err(error) => return tracing::error!(%error, "held pushes cannot be read"),
-            }
-        }
+        let held: HashSet<PushId> = match self.store.ask(holds::open_anywhere) {
+            Ok(open) => open.into_iter().collect(),
+            // What cannot be read is not removed.
+            Err(error) => return tracing::error!(%error, "held pushes cannot be read"),
+        };
         if let Err(error) = self.packs.sweep(&held) {
             tracing::warn!(%error, "the objects of pushes that are held no more cannot be removed");
         }

@@ -8,13 +8,20 @@ use crate::store::{Undo, holds};
 use jiff::{SignedDuration, Timestamp};
 
 impl Gate {
-    /// What can be put back in a repository, newest first.
-    pub fn undo_list(&self, session: &Session, repo: &RepoName) -> Result<Vec<Undo>, DeskError> {
-        let now = Timestamp::now();
-        if !self.targets.contains_key(repo) || !self.policy().may_review(&session.principal, repo, now) {
+    /// What can be put back in a repository, or in all that the caller may look after, newest first.
+    pub fn undo_list(&self, session: &Session, repo: Option<&RepoName>) -> Result<Vec<Undo>, DeskError> {
+        let (policy, now) = (self.policy(), Timestamp::now());
+        let may = |name: &RepoName| policy.may_review(&session.principal, name, now);
+        if repo.is_some_and(|repo| !self.targets.contains_key(repo) || !may(repo)) {
             return Err(DeskError::NoRepo);
         }
-        Ok(self.store.ask(|tables| holds::undo(tables, repo, self.undo_since(now)))?)
+        let since = self.undo_since(now);
+        let mut found = Vec::new();
+        for name in self.targets.keys().filter(|name| repo.is_none_or(|repo| repo == *name) && may(name)) {
+            found.extend(self.store.ask(|tables| holds::undo(tables, name, since))?);
+        }
+        found.sort_by_key(|undo| std::cmp::Reverse(undo.time));
+        Ok(found)
     }
 
     /// Puts back what a push replaced or deleted, as a push of the caller.

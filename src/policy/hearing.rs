@@ -1,7 +1,9 @@
 //! What people have to say to a push that is held: who may approve it, how many must, and who has.
 
-use crate::model::{Effect, Finding, PrincipalKind, PrincipalName, Purpose, RepoName};
+use crate::model::{Effect, Finding, PrincipalKind, PrincipalName, Purpose, RefName, RepoName, UpdateKind};
 use crate::policy::codeowners::{self, CodeOwners, Syntax};
+use crate::policy::grant::Grant;
+use crate::policy::pattern::Who;
 use crate::policy::people::Person;
 use crate::policy::rules::Rule;
 use crate::policy::{Policy, Principal};
@@ -23,6 +25,9 @@ pub struct Hearing<'a> {
     pub approvers: &'a [PrincipalName],
     pub owners: Owners<'a>,
 }
+
+/// A ref of a push, and what happens to it, if that is known.
+pub type Move<'a> = (&'a RefName, Option<UpdateKind>);
 
 /// What has to be said before a held push goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +100,7 @@ impl Policy {
     pub(in crate::policy) fn demands(
         &self,
         held: &Held,
+        moves: &[Move<'_>],
         pusher: &Principal,
         repo: &RepoName,
         hearing: &Hearing<'_>,
@@ -105,7 +111,12 @@ impl Policy {
             let rule = self.rules.iter().find(|rule| rule.id == *id && rule.is_in(repo));
             let sponsor = pusher.sponsor.as_ref().filter(|_| !rule.is_some_and(|rule| rule.sponsor_may_approve));
             let is_free = |name: &PrincipalName| *name != pusher.name && Some(name) != sponsor;
-            for Ask { from, may, needed } in self.asks(rule, paths, repo, hearing.owners, now) {
+            let asks = match self.approvers_of(repo) {
+                // Without a word of the policy, who could have done it.
+                [] if id == REVIEW => vec![self.ask_those_who_may(moves, repo, now)],
+                _ => self.asks(rule, paths, repo, hearing.owners, now),
+            };
+            for Ask { from, may, needed } in asks {
                 let may: BTreeSet<PrincipalName> = may.into_iter().filter(is_free).collect();
                 let same = |demand: &&mut Demand| demand.may == may && demand.needed == needed && demand.from == from;
                 if let Some(demand) = demands.iter_mut().find(same) {
@@ -165,6 +176,19 @@ impl Policy {
         asks
     }
 
+    fn ask_those_who_may(&self, moves: &[Move<'_>], repo: &RepoName, now: Timestamp) -> Ask {
+        let may = |principal: &&Principal| {
+            let who = Who::Named(principal.name.as_str());
+            let gives = |(name, kind): &Move<'_>| {
+                let is_allowed = |grant: &Grant| kind.is_none_or(|kind| grant.allow.contains(&kind));
+                self.grants_for(principal, repo, now).any(|grant| is_allowed(grant) && grant.has_ref(name, who))
+            };
+            principal.kind == PrincipalKind::Human && moves.iter().all(gives)
+        };
+        let may = self.people.all().filter(may).map(|principal| principal.name.clone()).collect();
+        Ask { from: vec!["the humans who may push to it".to_owned()], may, needed: 1 }
+    }
+
     fn approvers_of(&self, repo: &RepoName) -> &[String] {
         self.repos.get(repo).map(|repo| repo.approvers.as_slice()).unwrap_or_default()
     }
@@ -208,6 +232,7 @@ impl Policy {
     pub fn demands_of<'f>(
         &self,
         holding: impl Iterator<Item = (&'f str, Option<&'f BString>)>,
+        moves: &[Move<'_>],
         pusher: &Principal,
         repo: &RepoName,
         hearing: &Hearing<'_>,
@@ -217,7 +242,7 @@ impl Policy {
         for (rule, path) in holding {
             held.entry(rule.to_owned()).or_default().extend(path.cloned());
         }
-        self.demands(&held, pusher, repo, hearing, now)
+        self.demands(&held, moves, pusher, repo, hearing, now)
     }
 
     /// The human of this name, or the humans in the group of this name.
@@ -232,7 +257,8 @@ impl Policy {
     }
 
     /// Whether this is a human who may see what others push to the repository, and what is held there: one who may push
-    /// there too, whom a rule asks, or one of `admins`. Who may only fetch sees what is fetched.
+    /// there too, whom a rule asks, one of `admins`, or, where owners of paths are asked, who may fetch there. Else who may
+    /// only fetch sees what is fetched.
     #[must_use]
     pub fn may_review(&self, principal: &Principal, repo: &RepoName, now: Timestamp) -> bool {
         if principal.kind != PrincipalKind::Human || self.people.person(principal.name.as_str()).is_none() {
@@ -240,7 +266,9 @@ impl Policy {
         }
         let is_called = |name: &String| self.humans_called(name).any(|person| person.principal.name == principal.name);
         let of_rules = self.rules.iter().filter(|rule| rule.is_in(repo)).flat_map(|rule| &rule.approvers);
-        self.may_push_something(principal, repo, now)
+        let may_own = self.asks_owners(repo).is_some() && self.may_see_repo(principal, repo, now);
+        may_own
+            || self.may_push_something(principal, repo, now)
             || self.is_admin(principal)
             || self.approvers_of(repo).iter().chain(of_rules).any(is_called)
     }

@@ -1,11 +1,11 @@
 //! The decision: who may, what every rule says, and the strongest effect of it all.
 
-use crate::model::{Direction, Effect, Finding, Group, Needs, Purpose, PushFacts, RefName, UpdateFacts, UpdateKind};
+use crate::model::{Direction, Effect, Finding, Group, Needs, Purpose, PushFacts, UpdateFacts, UpdateKind};
 use crate::policy::findings::{ChangeView, Findings, Fix, Shape, Voice, Word, shell_word, short};
 use crate::policy::grant::Grant;
 use crate::policy::pattern::{Place, Subject, Who};
 use crate::policy::rules::{Rule, always};
-use crate::policy::settings::{RepoSettings, SymlinkTargets};
+use crate::policy::settings::{RepoSettings, Review, SymlinkTargets};
 use crate::policy::symlink;
 use crate::policy::{Approval, Case, Decision, Demand, Judgement, Policy, REVIEW};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -27,7 +27,8 @@ pub fn judge(policy: &Policy, case: &Case<'_>) -> Judgement {
 }
 
 fn decide(policy: &Policy, case: &Case<'_>, findings: Findings) -> Judgement {
-    let demands = policy.demands(findings.held(), case.principal, case.repo, &case.hearing, case.now);
+    let moves: Vec<_> = case.facts.updates.iter().map(|u| (&u.update.name, Some(u.kind))).collect();
+    let demands = policy.demands(findings.held(), &moves, case.principal, case.repo, &case.hearing, case.now);
     // Only a push can be approved; what is only tried is told what would hold it.
     let is_approved =
         case.hearing.purpose != Purpose::Check && !demands.is_empty() && demands.iter().all(Demand::is_met);
@@ -131,8 +132,7 @@ impl<'a> Scene<'a> {
     /// The grants that allow this ref update, and those that would with quota left.
     fn grants_of(&self, update: &UpdateFacts, findings: &mut Findings) -> (Numbered<'a, Grant>, Numbered<'a, Grant>) {
         let case = self.case;
-        let name = &update.update.name;
-        let allowing = self.grants().filter(|(_, g)| g.allow.contains(&update.kind) && self.reaches(g, name));
+        let allowing = self.grants().filter(|(_, g)| self.reaches(g, update));
         let exceeded = |grant: &Grant| grant.quota.exceeded(case.usage, case.facts.pack_bytes);
         let (spent, live): (Vec<_>, Vec<_>) = allowing.partition(|(_, grant)| exceeded(grant).is_some());
         if !live.is_empty() {
@@ -146,9 +146,20 @@ impl<'a> Scene<'a> {
     }
 
     /// Whether the grant gives this ref for what the push asks: a review may also be asked of a ref that is not its own.
-    fn reaches(&self, grant: &Grant, name: &RefName) -> bool {
-        let may_propose = self.case.hearing.purpose != Purpose::Push;
-        grant.has_ref(name, self.who()) || (may_propose && grant.proposes(name, self.who()))
+    fn reaches(&self, grant: &Grant, update: &UpdateFacts) -> bool {
+        let name = &update.update.name;
+        let is_own = grant.allow.contains(&update.kind) && grant.has_ref(name, self.who());
+        if is_own || self.case.hearing.purpose == Purpose::Push {
+            return is_own;
+        }
+        let is_named = grant.allow.contains(&update.kind) && grant.proposes(name, self.who());
+        // A branch there is that it may fetch: a human decides, and only on what this grant lets write.
+        let is_open = self.settings.review == Review::Branches
+            && update.kind == UpdateKind::Update
+            && name.is_branch()
+            && grant.refs.is_some()
+            && grant.read.allows(&Subject::name(name.as_bstr()), self.who());
+        is_named || is_open
     }
 
     /// A push that asks for review is held, whatever the rules say; so would be one that can only ask for it.

@@ -22,6 +22,8 @@ pub fn lint(policy: &Policy, now: Timestamp) -> Vec<Problem> {
         lint_rule(rule, &policy.rules, &mut warnings);
         used_groups.extend(rule.groups());
     }
+    used_groups.extend(policy.repos.values().flat_map(|repo| &repo.approvers));
+    used_groups.extend(policy.admins.iter().flatten());
     for (name, group) in policy.people.groups() {
         if !used_groups.contains(name) {
             warnings.push(Problem::new(group.span.clone(), format!("the group `{name}` is never used")));

@@ -24,13 +24,14 @@ pub struct Repo {
     pub span: Span,
 }
 
-/// Settings of one repository; the default is the strictest of each.
+/// Settings of one repository; the default is the strictest of each that lets something upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RepoSettings {
     pub mode: Mode,
     pub symlink_targets: SymlinkTargets,
     pub tags_without_tagger: TagsWithoutTagger,
     pub reserved_names: ReservedNames,
+    pub review: Review,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -77,8 +78,19 @@ pub enum ReservedNames {
     Allow,
 }
 
+/// Of which refs a review may be asked that are not the pusher's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Review {
+    /// Of every branch there is that it may fetch. Nothing moves without a human.
+    #[default]
+    Branches,
+    /// Of those that a grant names below `refs/for/`.
+    Granted,
+}
+
 /// What counts where nothing is said.
-pub const DEFAULTS: [(&str, &str); 5] = [
+pub const DEFAULTS: [(&str, &str); 6] = [
+    ("review", "\"branches\""),
     ("codeowners", "\"github\""),
     ("mode", "\"enforce\""),
     ("symlink_targets", "\"checked\""),
@@ -114,6 +126,9 @@ fn read_one(table: &mut Table<'_, '_>, people: &People, problems: &mut Vec<Probl
     let reserved_names = table
         .get("reserved_names")
         .and_then(|v| v.one_of(&[("refuse", ReservedNames::Refuse), ("allow", ReservedNames::Allow)], problems));
+    let review = table
+        .get("review")
+        .and_then(|v| v.one_of(&[("branches", Review::Branches), ("granted", Review::Granted)], problems));
     let approvers = table.get("approvers").map(|v| read_approvers(v, people, problems)).unwrap_or_default();
     let codeowners = table.get("codeowners").and_then(|v| v.one_of(&Syntax::WORDS, problems)).unwrap_or_default();
     table.finish(problems);
@@ -122,6 +137,7 @@ fn read_one(table: &mut Table<'_, '_>, people: &People, problems: &mut Vec<Probl
         symlink_targets: symlink_targets.unwrap_or_default(),
         tags_without_tagger: tags_without_tagger.unwrap_or_default(),
         reserved_names: reserved_names.unwrap_or_default(),
+        review: review.unwrap_or_default(),
     };
     Repo {
         settings,

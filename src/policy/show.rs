@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(effective.grants.len(), 1);
         assert_eq!(effective.people[0].head, "[agent.claude-1]");
         let other = policy(OPEN).effective(&repo());
-        assert_eq!((other.settings.source, other.settings.keys.len()), (Source::Default, 5));
+        assert_eq!((other.settings.source, other.settings.keys.len()), (Source::Default, 6));
         assert_eq!(policy(&text).repos().len(), 1);
     }
 }

@@ -45,8 +45,8 @@ impl Verdict {
     fn consequence(self) -> &'static str {
         match self {
             Self::Accepted => "forwarded to the upstream",
-            Self::Held => "waits for a human; do not push it again",
-            Self::Passed | Self::WouldHold => "only tried: nothing was sent or kept",
+            Self::Held => "waits for a human",
+            Self::Passed | Self::WouldHold => "only tried",
             Self::Rejected | Self::NotHeld | Self::Refused => "nothing was sent upstream",
             Self::NotTaken => "nothing was changed upstream",
             Self::Unclear => "the connection to the upstream broke; fetch to see what it holds",
@@ -113,9 +113,12 @@ pub struct Message<'a> {
     pub hold: Option<&'a Standing>,
     /// What became of earlier held pushes; one line each, safe to show.
     pub notes: &'a [String],
-    /// How the gate's verbs are called: `ssh -p 2222 git@gate`.
+    /// How the gate's verbs are called: `ssh -p 2222 git@gate`, or [`GATE_UNKNOWN`].
     pub gate: &'a str,
 }
+
+/// How its verbs are called where the gate does not know its own address (`public_address`).
+pub const GATE_UNKNOWN: &str = "ssh GATE";
 
 /// How a held push stands, as its pusher is told. All texts are safe to show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -137,6 +140,8 @@ pub struct Standing {
 
 /// Findings shown in full, with their fix; the others are in the JSON line.
 const SHOWN_MAX: usize = 4;
+/// What is needed stands on a line of its own from here on.
+const NEEDS_COLUMNS: usize = 34;
 /// Bytes of findings in the JSON line; past that they are counted only.
 const JSON_BYTES_MAX: usize = 48 * 1024;
 
@@ -159,6 +164,8 @@ impl Message<'_> {
             let mark = match (finding.would, finding.effect) {
                 (Some(would), _) => &format!(" (observed: would {})", would.as_str()),
                 (None, Effect::Warn) => " (warning)",
+                // Alone it would be held: a human may let it through, so removing it is not the only way.
+                (None, Effect::Hold) if self.verdict == Verdict::Refused => " (needs a human)",
                 (None, Effect::Hold | Effect::Refuse) => "",
             };
             writeln!(text, "  {}. {}{mark}  {}{}", index + 1, finding.rule, finding.place.shown(), finding.message)?;
@@ -189,11 +196,18 @@ impl Message<'_> {
         }
         match self.verdict {
             Verdict::Accepted => Ok(()),
-            Verdict::Held | Verdict::Rejected => {
-                writeln!(text, "  push {}   {} status {}", self.push, self.gate, self.push)
-            }
+            Verdict::Held => self.write_status(text, "; do not push it again"),
+            Verdict::Rejected => self.write_status(text, ""),
             _ => writeln!(text, "  push {}", self.push),
         }
+    }
+
+    /// The push, and the command that tells how it stands.
+    fn write_status(&self, text: &mut String, more: &str) -> std::fmt::Result {
+        let (push, gate) = (self.push, self.gate);
+        let where_it_is = if gate == GATE_UNKNOWN { "  (GATE: the remote's host)" } else { "" };
+        writeln!(text, "  push {push}{more}")?;
+        writeln!(text, "  {gate} status {push}{where_it_is}")
     }
 
     fn write_standing(&self, text: &mut String, hold: &Standing) -> std::fmt::Result {
@@ -203,8 +217,11 @@ impl Message<'_> {
             writeln!(text, "  fix: change it as {by} asks, and push the new commit")?;
             return Ok(());
         }
-        if !hold.needs.is_empty() {
-            writeln!(text, "  needs {}; expires {}", hold.needs.join(", and "), hold.expires)?;
+        let needs = hold.needs.join(", and ");
+        match needs.chars().count() {
+            0 => {}
+            1..NEEDS_COLUMNS => writeln!(text, "  needs {needs}; expires {}", hold.expires)?,
+            _ => write!(text, "  needs {needs}\n  expires {}\n", hold.expires)?,
         }
         for push in &hold.replaces {
             writeln!(text, "  it takes the place of your held push {push}")?;
@@ -332,9 +349,68 @@ mod tests {
             more_findings: 0,
             hold: None,
             notes: &[],
-            gate: "ssh GATE",
+            gate: GATE_UNKNOWN,
         };
         message.render()
+    }
+
+    /// A held push as its pusher is told, by a gate that is called like this.
+    fn render_held(gate: &str, needs: &[&str]) -> String {
+        let name = RefName::parse(b"refs/heads/agent/claude-1/login").expect("valid");
+        let updates = [RefUpdate { name, old: None, new: None }];
+        let repo = RepoName::parse("app").expect("valid");
+        let standing = Standing {
+            state: "waiting",
+            needs: needs.iter().map(|need| (*need).to_owned()).collect(),
+            expires: "2026-12-06T15:46:40Z".to_owned(),
+            by: None,
+            reason: String::new(),
+            replaces: vec!["01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()],
+        };
+        let message = Message {
+            verdict: Verdict::Held,
+            retry: Retry::No,
+            push: PushId::parse("01ARZ3NDEKTSV4RRFFQ69G5FAW").expect("valid"),
+            repo: &repo,
+            updates: &updates,
+            findings: &[Finding { effect: Effect::Hold, ..finding(1) }],
+            more_findings: 0,
+            hold: Some(&standing),
+            notes: &[],
+            gate,
+        };
+        message.render()
+    }
+
+    #[test]
+    fn a_held_push_is_told_with_the_command_that_follows_it() {
+        let text = render_held("ssh -p 2222 refgate@gate.example.com", &["1 of owners"]);
+        let expected = [
+            "refgate: HELD  agent/claude-1/login → app   (waits for a human)",
+            "  1. rule-1  a\\nb\\x1b[31m:3  is not yours",
+            "  needs 1 of owners; expires 2026-12-06T15:46:40Z",
+            "  it takes the place of your held push 01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "  push 01ARZ3NDEKTSV4RRFFQ69G5FAW; do not push it again",
+            "  ssh -p 2222 refgate@gate.example.com status 01ARZ3NDEKTSV4RRFFQ69G5FAW",
+        ];
+        let (shown, json) = text.split_once("\nrefgate-json: ").expect("a JSON line");
+        assert_eq!(shown, expected.join("\n"));
+        assert!(json.contains(r#""retry":"no""#) && json.contains(r#""hold":{"state":"waiting""#), "{json}");
+        let unknown = render_held(GATE_UNKNOWN, &["1 of owners", "1 of the humans who push here"]);
+        assert!(
+            unknown.contains("  needs 1 of owners, and 1 of the humans who push here\n  expires 2026"),
+            "{unknown}"
+        );
+        assert!(unknown.contains("  ssh GATE status 01ARZ3NDEKTSV4RRFFQ69G5FAW  (GATE: the remote's host)\n"));
+        for line in shown.lines().chain(unknown.lines().filter(|line| !line.starts_with("refgate-json"))) {
+            assert!("remote: ".len() + line.chars().count() <= 80, "{line}");
+        }
+    }
+
+    #[test]
+    fn of_a_refused_push_it_is_told_what_only_needs_a_human() {
+        let text = render(&[finding(1), Finding { effect: Effect::Hold, ..finding(2) }]);
+        assert!(text.contains("\n  1. rule-1  a") && text.contains("\n  2. rule-2 (needs a human)  a"), "{text}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::gate::{Gate, ProtocolVersion, Session};
 use crate::model::{Limits, PrincipalKind, PrincipalName, RepoName};
 use crate::observe::ConnectionOpen;
 use crate::policy::Principal;
-use crate::review;
+use crate::review::{Event, Terminal};
 use crate::verbs::text::Paper;
 use crate::verbs::{self, Said};
 use russh::keys::PublicKey;
@@ -66,8 +66,8 @@ pub trait Service: Send + Sync + 'static {
     fn review(
         &self,
         _session: &Session,
-        _terminal: review::Terminal,
-        _events: &Receiver<review::Event>,
+        _terminal: Terminal,
+        _events: &Receiver<Event>,
         _output: &mut (dyn Write + Send),
     ) -> Said {
         Said { stderr: "refgate: there is nothing to review here\n".to_owned(), status: 1 }
@@ -142,8 +142,8 @@ impl Service for Gate {
     fn review(
         &self,
         session: &Session,
-        terminal: review::Terminal,
-        events: &Receiver<review::Event>,
+        terminal: Terminal,
+        events: &Receiver<Event>,
         output: &mut (dyn Write + Send),
     ) -> Said {
         verbs::review(self, session, terminal, events, output)

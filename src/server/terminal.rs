@@ -1,6 +1,6 @@
 //! What a client's pty is to a verb: its size, and lines that end as terminals want them.
 
-use crate::review::{self, Colors};
+use crate::review::{Colors, Terminal as Screen};
 use crate::verbs::text::{Ink, Paper};
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -47,8 +47,8 @@ impl Terminal {
 
     /// For the reviewer.
     #[must_use]
-    pub fn screen(&self) -> review::Terminal {
-        review::Terminal { size: self.size, colors: self.colors }
+    pub fn screen(&self) -> Screen {
+        Screen { size: self.size, colors: self.colors }
     }
 
     #[must_use]

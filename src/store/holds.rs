@@ -139,7 +139,14 @@ pub fn open(connection: &Connection, repo: &RepoName) -> Result<Vec<Hold>, Store
     all(connection, &sql, [repo.as_str()])
 }
 
-/// The same with the records that held them: a list of many is one question.
+/// The same of all repositories, those that are not set up any more included.
+pub fn open_anywhere(connection: &Connection) -> Result<Vec<PushId>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT push FROM hold WHERE state IN ('waiting', 'releasing')")?;
+    let rows = statement.query_map([], |row| parsed(row, 0, PushId::parse))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Those of a repository with the records that held them: a list of many is one question.
 pub fn open_with_lines(connection: &Connection, repo: &RepoName) -> Result<Vec<(Hold, Line)>, StoreError> {
     let sql = format!(
         "SELECT {HOLD}, seq, (SELECT line FROM record WHERE record.seq = hold.seq) FROM hold

@@ -6,7 +6,7 @@ use super::text::{Ink, Tint, bytes, cell, cut, header, span, tinted};
 use super::{Form, Scene, VerbError, pushes};
 use crate::diff::{Bounds, Color, Marks, diff_commit, write_commit};
 use crate::gate::{DeskError, Looked, Released, Seen, has_moved};
-use crate::model::{Finding, PushId, RepoName};
+use crate::model::{Finding, PrincipalKind, PushId, RepoName};
 use crate::record::Signed;
 use jiff::Timestamp;
 use serde_json::json;
@@ -25,7 +25,8 @@ pub fn held(scene: &mut Scene<'_>, repo: Option<&RepoName>) -> Result<(), VerbEr
         return found.iter().try_for_each(|seen| scene.print_json(&json::push(seen, With::Summary)));
     }
     if found.is_empty() {
-        return scene.print("nothing waits for a human\n");
+        let text = format!("nothing waits for a human\n{}", stopped(scene)?);
+        return scene.print(&text);
     }
     let now = Timestamp::now();
     let mut rows = vec![header(&["PUSH", "AGO", "REPO", "WHO", "NEEDS", "WHAT"])];
@@ -49,7 +50,29 @@ pub fn held(scene: &mut Scene<'_>, repo: Option<&RepoName>) -> Result<(), VerbEr
     }
     let size = found.iter().filter_map(|seen| seen.hold.as_ref()).map(|hold| hold.bytes).sum();
     text.push_str(&format!("{} held, {} on disk\n", found.len(), bytes(size)));
+    text.push_str(&stopped(scene)?);
     scene.print(&text)
+}
+
+/// What is stopped, for those who might wonder why nothing moves.
+fn stopped(scene: &Scene<'_>) -> Result<String, VerbError> {
+    let now = Timestamp::now();
+    let mut text = String::new();
+    for freeze in scene.gate.freezes()? {
+        if scene.gate.may_see_repo_of(scene.session, &freeze.repo).is_err() {
+            continue;
+        }
+        let until = freeze.until.map(|until| format!(", for {} more", span(now, until))).unwrap_or_default();
+        let reason = if freeze.reason.is_empty() { String::new() } else { format!(": {}", freeze.reason) };
+        text.push_str(&format!("{} is frozen by {}{until}{reason}\n", freeze.repo, freeze.by));
+    }
+    if scene.session.principal.kind == PrincipalKind::Human {
+        for revoked in scene.gate.all_revoked() {
+            let ago = span(revoked.since, now);
+            text.push_str(&format!("{} is revoked by {}, {ago} ago\n", revoked.principal, revoked.by));
+        }
+    }
+    Ok(text)
 }
 
 pub fn show(scene: &mut Scene<'_>, push: PushId) -> Result<(), VerbError> {
@@ -136,16 +159,18 @@ pub fn told(released: &Released, seen: &Seen) -> String {
         Released::NotAsked(_) => format!("your approval counts for nothing of push {push}\n"),
         Released::Refused(findings) => refused(push, findings),
         Released::NotTaken => {
-            format!("approved, but the upstream did not take push {push}; the operator's log says why\n")
+            format!("approved, but the upstream did not take push {push}\nthe operator's log says why\n")
         }
-        Released::Again => format!("approved; the upstream went away, push {push} is tried again until it expires\n"),
+        Released::Again => {
+            format!("approved; the upstream went away from push {push}\nit is tried again until it expires\n")
+        }
     }
 }
 
 fn refused(push: PushId, findings: &[Finding]) -> String {
     let mut text = if has_moved(findings) {
         format!(
-            "not forwarded: the upstream moved since push {push} was made; its pusher has to fetch, and push again\n"
+            "not forwarded: the upstream moved since push {push}\nits pusher has to fetch, rebase or merge, and push again\n"
         )
     } else {
         format!("not forwarded: by what holds now push {push} is refused\n")
@@ -172,7 +197,7 @@ pub fn reject(scene: &mut Scene<'_>, push: PushId, reason: &str) -> Result<(), V
 
 pub fn withdraw(scene: &mut Scene<'_>, push: PushId) -> Result<(), VerbError> {
     scene.gate.withdraw(scene.session, push)?;
-    done(scene, push, "withdrawn", "nobody is asked to look at it any more")
+    done(scene, push, "withdrawn", "nobody is asked any more")
 }
 
 fn done(scene: &mut Scene<'_>, push: PushId, state: &str, what: &str) -> Result<(), VerbError> {

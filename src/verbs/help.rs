@@ -29,9 +29,9 @@ pub fn help(scene: &mut Scene<'_>, name: Option<&str>) -> Result<(), VerbError> 
 #[must_use]
 pub fn overview(name: &PrincipalName, gate: &str, is_human: bool) -> String {
     let mut text = format!(
-        "refgate: hello {name}; pushes are judged here before they reach the real repository.\n\n  \
+        "refgate: hello {name}; every push is judged here before it is forwarded.\n\n  \
          git clone ssh://HOST:PORT/REPO, then fetch and push as ever; there is no shell\n  \
-         git push origin HEAD:refs/check/BRANCH   only try it: the exit code is the verdict\n  \
+         git push origin HEAD:refs/check/BRANCH   only try: the exit code tells\n  \
          git push origin HEAD:refs/for/BRANCH     ask for review\n  \
          git push -o wait=10m …                   wait for a human if it is held\n\n\
          {gate} VERB, --json for programs:\n"
@@ -50,20 +50,21 @@ pub fn overview(name: &PrincipalName, gate: &str, is_human: bool) -> String {
 fn more(name: &str) -> &'static str {
     match name {
         "approve" => {
-            "\nThe push is judged again, against the upstream and the policy of this moment, and\n\
-             forwarded if nothing refuses it and enough people have approved. Nobody approves\n\
-             a push of their own or, unless the rule says so, of an agent they answer for.\n\n\
+            "\nThe push is judged again, against the upstream and the policy of this moment,\n\
+             and forwarded if nothing refuses it and enough people have approved. Nobody\n\
+             approves a push of their own or, unless the rule says so, of an agent they\n\
+             answer for.\n\n\
              An approval that proves itself later, without this gate:\n  \
              show PUSH --statement > a.json\n  \
              ssh-keygen -Y sign -f KEY -n approve@DOMAIN a.json\n  \
              cat a.json a.json.sig | ssh … approve PUSH --signed\n"
         }
         "reject" => {
-            "\nThe reason is told to the pusher, on `status` and with its next push. It is the\nlast thing on the line.\n"
+            "\nThe reason is told to the pusher, on `status` and with its next push. It is\nthe last thing on the line.\n"
         }
         "events" => {
-            "\nEach line has a `cursor`; start again after the last one that you have dealt with,\n\
-             and nothing is missed. Without --follow it ends with what there is now.\n"
+            "\nEach line has a `cursor`; start again after the last one that you have dealt\n\
+             with, and nothing is missed. Without --follow it ends with what there is now.\n"
         }
         "freeze" => "\nPushes are refused, and held ones are not forwarded, until `thaw` or that time.\n",
         "undo" => "\n`restore` is a push of yours: judged by what you may do, recorded, exact-old.\n",
@@ -93,4 +94,20 @@ pub fn identity(session: &Session) -> String {
     let (principal, key) = (&session.principal, &session.key_fingerprint);
     let sponsor = principal.sponsor.as_ref().map(|name| format!(", sponsored by {name}")).unwrap_or_default();
     format!("{} ({}{sponsor}), key {key}\n", principal.name, principal.kind.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_fits_80_columns() {
+        let name = PrincipalName::parse("claude-1").expect("a name");
+        let mut text = overview(&name, "ssh -p 2222 refgate@gate.example.com", true);
+        VERBS.iter().for_each(|(verb, ..)| text.push_str(more(verb)));
+        assert!(text.contains("grant add") && text.contains("ssh-keygen"));
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
 }

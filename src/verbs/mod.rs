@@ -117,7 +117,7 @@ fn answer(verb: &Verb, scene: &mut Scene<'_>) -> Result<(), VerbError> {
         Verb::Thaw(repo, reason) => stops::thaw(scene, repo, reason),
         Verb::Revoke(name, reason) => stops::revoke(scene, name, reason),
         Verb::Reinstate(name, reason) => stops::reinstate(scene, name, reason),
-        Verb::UndoList(repo) => stops::undo_list(scene, repo),
+        Verb::UndoList(repo) => stops::undo_list(scene, repo.as_ref()),
         Verb::UndoRestore(push) => stops::undo_restore(scene, *push),
         Verb::Review if scene.session.principal.kind != PrincipalKind::Human => Err(DeskError::NotHuman.into()),
         Verb::Review => Err(VerbError::Client("review needs a terminal: ssh -t … review")),

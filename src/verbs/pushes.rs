@@ -170,8 +170,11 @@ pub fn explain(scene: &mut Scene<'_>, push: PushId) -> Result<(), VerbError> {
 pub fn findings(scene: &Scene<'_>, seen: &Seen) -> String {
     let Ok(entry) = &seen.entry else { return String::new() };
     let mut text = String::new();
+    // What a human is to decide is not to be taken out of the push meanwhile.
+    let is_open = seen.hold.as_ref().is_some_and(|hold| hold.state.is_open());
     for (index, finding) in entry.findings.iter().take(FINDINGS_MAX).enumerate() {
-        let _ = write_finding(scene, index + 1, finding, &mut text);
+        let fix = if is_open && finding.effect == Effect::Hold { "" } else { finding.fix.as_str() };
+        let _ = write_finding(scene, index + 1, finding, fix, &mut text);
     }
     let more = entry.findings.len().saturating_sub(FINDINGS_MAX) as u64 + entry.more_findings;
     if more > 0 {
@@ -183,7 +186,13 @@ pub fn findings(scene: &Scene<'_>, seen: &Seen) -> String {
     text
 }
 
-fn write_finding(scene: &Scene<'_>, number: usize, finding: &FindingEntry, text: &mut String) -> std::fmt::Result {
+fn write_finding(
+    scene: &Scene<'_>,
+    number: usize,
+    finding: &FindingEntry,
+    fix: &str,
+    text: &mut String,
+) -> std::fmt::Result {
     let tint = match finding.effect {
         Effect::Warn => Tint::Faint,
         Effect::Hold => Tint::Wait,
@@ -205,5 +214,5 @@ fn write_finding(scene: &Scene<'_>, number: usize, finding: &FindingEntry, text:
     }
     writeln!(text, "{number:2}. {effect}{would}  {}  {}", finding.rule, place.trim())?;
     writeln!(text, "    {}", finding.message)?;
-    if finding.fix.is_empty() { Ok(()) } else { writeln!(text, "    fix: {}", finding.fix) }
+    if fix.is_empty() { Ok(()) } else { writeln!(text, "    fix: {fix}") }
 }

@@ -54,7 +54,7 @@ fn say(scene: &mut Scene<'_>, value: serde_json::Value, text: &str) -> Result<()
     }
 }
 
-pub fn undo_list(scene: &mut Scene<'_>, repo: &RepoName) -> Result<(), VerbError> {
+pub fn undo_list(scene: &mut Scene<'_>, repo: Option<&RepoName>) -> Result<(), VerbError> {
     let found = scene.gate.undo_list(scene.session, repo)?;
     if scene.form == Form::Json {
         return found.iter().try_for_each(|undo| {

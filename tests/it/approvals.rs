@@ -273,3 +273,35 @@ fn owners_of_the_paths_approve() {
     let push = pushed.json()["push"].as_str().expect("an id").to_owned();
     world.verb("dana", &format!("approve {push}"));
 }
+
+/// Whoever comes first decides, and the others hear of it.
+#[test]
+fn many_decide_at_once_and_one_counts() {
+    let world = World::new(HOLD_RULES);
+    let client = world.clone_as("claude-1");
+    for round in 0..4 {
+        let (push, commit) = held(&client, &format!("r{round}"), &format!("on: push # {round}\n"));
+        let lines = [("dana", "approve"), ("lee", "approve"), ("dana", "reject"), ("claude-1", "withdraw")];
+        let started: Vec<_> = lines
+            .iter()
+            .map(|(who, verb)| {
+                let reason = if *verb == "reject" { " -m no" } else { "" };
+                let mut command = world.ssh_exec(who, &[], &format!("{verb} {push}{reason}"));
+                command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().expect("ssh")
+            })
+            .collect();
+        let mut done = Vec::new();
+        for (child, (_, verb)) in started.into_iter().zip(lines) {
+            let output = child.wait_with_output().expect("an end");
+            let said = text(&output.stderr);
+            match output.status.success() {
+                true => done.push(verb),
+                false => assert!(said.contains(" already"), "{verb}: {said}"),
+            }
+        }
+        assert_eq!(done.len(), 1, "{done:?}");
+        let forwarded = state(&world, &push) == "forwarded";
+        assert_eq!((done[0] == "approve", world.upstream_has(&commit)), (forwarded, forwarded));
+    }
+    world.record_holds();
+}

@@ -279,8 +279,13 @@ fn cve_2018_20683_and_2025_58355_nothing_but_push_and_fetch() {
     let world = World::new("");
     let forwards: [&[&str]; 4] =
         [&["-s"], &["-W", "127.0.0.1:22"], &["-N", "-o", "ExitOnForwardFailure=yes", "-R", "0:127.0.0.1:22"], &["-tt"]];
+    // A terminal is for people to look at; there is no shell behind it.
     for options in forwards {
-        let line = if options == ["-s"] { "sftp" } else { "whoami" };
+        let line = match options {
+            ["-s"] => "sftp",
+            ["-tt"] => "sh",
+            _ => "whoami",
+        };
         let mut command = world.ssh_exec("claude-1", options, line);
         if options.contains(&"-W") || options.contains(&"-N") {
             // These take no command.

@@ -112,6 +112,32 @@ fn review_is_asked_for_with_refs_for() {
 }
 
 #[test]
+fn review_may_be_asked_of_branches_there_are_unless_the_policy_wants_them_named() {
+    let rules = HOLD_RULES.replace(", \"refs/for/main\"", "");
+    let world = World::new(&rules);
+    let client = world.clone_as("claude-1");
+    let commit = client.commit(&[("src/a.rs", "a\n")], "a");
+    client.push(&["HEAD:refs/heads/main"]).refused_by("ref.no-grant");
+    client.push(&["HEAD:refs/for/new"]).refused_by("ref.no-grant");
+    let pushed = client.push(&["HEAD:refs/for/main"]);
+    assert!(pushed.ok, "{}", pushed.stderr);
+    let push = pushed.json()["push"].as_str().expect("an id").to_owned();
+    let status = world.verb("dana", &format!("status {push}"));
+    assert!(status.contains("1 of the humans who may push to it for review.asked"), "{status}");
+    // lee is an owner, and may not push to main.
+    assert!(world.refused_verb("lee", &format!("approve {push}")).contains("your approval counts for nothing here"));
+    world.verb("dana", &format!("approve {push}"));
+    assert_eq!(world.upstream_refs()["refs/heads/main"], commit);
+    client.commit(&[("infra/main.tf", "x\n")], "not its to write");
+    client.push(&["HEAD:refs/for/main"]).refused_by("write.outside-grant");
+    world.write_policy(&format!("{GRANTS}{rules}[repo.app]\nreview = \"granted\"\n"));
+    wait_for(|| world.log().contains("the policy was replaced"));
+    client.git(&["reset", "-q", "--hard", "origin/main"]);
+    client.commit(&[("src/b.rs", "b\n")], "b");
+    client.push(&["HEAD:refs/for/main"]).refused_by("ref.no-grant");
+}
+
+#[test]
 fn a_check_is_judged_in_full_and_leaves_only_its_record() {
     let world = World::new(&format!("{HOLD_RULES}{SECRET_RULE}"));
     let client = world.clone_as("claude-1");

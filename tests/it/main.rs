@@ -22,6 +22,7 @@ mod review;
 #[path = "../support/mod.rs"]
 mod servers;
 mod signed;
+mod story;
 mod support;
 mod terminal;
 mod upstreams;

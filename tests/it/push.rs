@@ -47,15 +47,15 @@ fn what_the_policy_does_not_grant_is_refused_with_a_fix() {
 }
 
 #[test]
-fn what_would_be_held_is_refused_and_says_why() {
+fn what_is_held_says_so_and_why() {
     let world =
         World::new("[rule.docs]\nkind = \"path\"\nmatch = [\"docs/**\"]\nthen = \"hold\"\napprovers = [\"dana\"]\n");
     let client = world.clone_as("claude-1");
     client.commit(&[("docs/a.md", "1\n")], "docs");
     let pushed = client.push_head("x");
     pushed.refused_by("docs");
-    assert!(pushed.stderr.contains("holding a push for that is not there yet"), "{}", pushed.stderr);
-    assert_eq!(pushed.json()["decision"], "hold");
+    assert!(pushed.stderr.contains("needs 1 of dana; expires 2"), "{}", pushed.stderr);
+    assert_eq!((pushed.json()["decision"].as_str(), pushed.json()["outcome"].as_str()), (Some("hold"), Some("held")));
     client.git(&["reset", "-q", "--hard", "origin/main"]);
     client.commit(&[("src/a.rs", "1\n")], "src");
     client.push_head("x").accepted();

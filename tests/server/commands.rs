@@ -97,10 +97,7 @@ fn a_shell_gets_help_with_a_terminal_or_without() {
     let server = Server::start();
     let help = server.ssh("help");
     assert_eq!(help.status, Some(0));
-    assert!(
-        help.stdout
-            .starts_with("refgate: hello claude-1; pushes are judged here before they reach the real repository.\n")
-    );
+    assert!(help.stdout.starts_with("refgate: hello claude-1; every push is judged here before it is forwarded.\n"));
     assert!(help.stdout.lines().count() < 24);
     let shell = finish(server.ssh_options(&["-T"], &[]).spawn().expect("ssh"));
     assert_eq!(shell, answer(1, "", &help.stdout));
