@@ -38,7 +38,7 @@ impl Open {
     }
 
     /// The next finding on the page, or the commit that has the next one. `Err`: there is none.
-    pub fn to_finding(&mut self, way: Way, height: usize) -> Result<Option<Ask>, NoMore> {
+    pub fn seek_finding(&mut self, way: Way, height: usize) -> Result<Option<Ask>, NoMore> {
         let count = self.page.rows.len();
         if let Some(row) = self.page.next_finding(self.pane.cursor, way) {
             self.pane.stand_on(row, count, height);

@@ -271,8 +271,8 @@ impl State {
                 Some(row) => open.pane.begin_at(row, count, height),
                 None => return open.previous(Place::LastFile),
             },
-            Key::Tab => return self.to_finding(Way::Forward),
-            Key::BackTab => return self.to_finding(Way::Backward),
+            Key::Tab => return self.seek_finding(Way::Forward),
+            Key::BackTab => return self.seek_finding(Way::Backward),
             Key::Char('}') => return open.next(Place::Start),
             Key::Char('{') => return open.previous(Place::Start),
             Key::Enter => return open.enter(height),
@@ -285,9 +285,9 @@ impl State {
         None
     }
 
-    fn to_finding(&mut self, way: Way) -> Option<Ask> {
+    fn seek_finding(&mut self, way: Way) -> Option<Ask> {
         let height = self.height();
-        match self.push.as_mut()?.to_finding(way, height) {
+        match self.push.as_mut()?.seek_finding(way, height) {
             Ok(ask) => ask,
             Err(NoMore) => self.tell(match way {
                 Way::Forward => "no finding after this",
