@@ -1,9 +1,10 @@
 //! What people and agents may see of pushes: one of them, their own, those that wait.
 
 use crate::gate::desk::DeskError;
+use crate::gate::owners::Found;
 use crate::gate::{Gate, Session};
-use crate::model::{Effect, PrincipalKind, Purpose, PushId, RepoName};
-use crate::policy::{Demand, Hearing, Principal};
+use crate::model::{Effect, PrincipalKind, PrincipalName, Purpose, PushId, RepoName};
+use crate::policy::{Demand, Hearing, Policy, Principal};
 use crate::record::{AbortEntry, DecisionEntry, OutcomeEntry, Record, RefResult, Verdict};
 use crate::store::{Approved, Filter, Hold, holds};
 use jiff::Timestamp;
@@ -24,7 +25,7 @@ pub struct Seen {
     /// What has to be said before it goes on, by the policy of this moment.
     pub demands: Vec<Demand>,
     /// The human who answers for its pusher.
-    pub sponsor: Option<crate::model::PrincipalName>,
+    pub sponsor: Option<PrincipalName>,
 }
 
 impl Seen {
@@ -86,28 +87,20 @@ impl Gate {
             _ => None,
         });
         let hold = self.store.ask(|tables| holds::find(tables, push))?;
-        let (policy, now) = (self.policy(), Timestamp::now());
-        let mut approvals = Vec::new();
-        let mut demands = Vec::new();
-        let mut sponsor = None;
-        if let Ok(entry) = &entry {
-            sponsor = policy.principal(&entry.principal).and_then(|pusher| pusher.sponsor.clone());
-            if hold.as_ref().is_some_and(|hold| hold.state.is_open()) {
-                approvals = self.store.ask(|tables| holds::approvals(tables, push))?;
-                approvals.retain(|approved| approved.until > now && approved.policy == policy.digest());
-                let by: Vec<_> = approvals.iter().map(|approved| approved.by.clone()).collect();
-                let holding = entry.findings.iter().filter(|finding| finding.effect == Effect::Hold);
-                let holding = holding.map(|finding| (finding.rule.as_str(), finding.path.as_ref()));
-                let unknown = Principal { name: entry.principal.clone(), kind: entry.principal_kind, sponsor: None };
-                let pusher = policy.principal(&entry.principal).unwrap_or(&unknown);
-                let owners =
-                    self.targets.get(&entry.repo).map(|target| target.owners_known(&policy)).unwrap_or_default();
-                let hearing = Hearing { purpose: entry.purpose, approvers: &by, owners: owners.as_owners() };
-                let moves: Vec<_> = entry.updates.iter().map(|update| (&update.name, update.kind)).collect();
-                demands = policy.demands_of(holding, &moves, pusher, &entry.repo, &hearing, now);
+        let is_open = hold.as_ref().is_some_and(|hold| hold.state.is_open());
+        let policy = self.policy();
+        let mut seen = Seen { push, entry, outcome, hold, approvals: Vec::new(), demands: Vec::new(), sponsor: None };
+        if let Ok(entry) = &seen.entry {
+            seen.sponsor = sponsor(&policy, entry);
+            if is_open {
+                let owners = self.targets.get(&entry.repo).map(|target| target.owners_known(&policy));
+                let owners = owners.unwrap_or_default();
+                let asked = Asked { policy: &policy, owners, now: Timestamp::now() };
+                let approvals = self.store.ask(|tables| holds::approvals(tables, push))?;
+                (seen.approvals, seen.demands) = asked.of(entry, approvals);
             }
         }
-        Ok(Seen { push, entry, outcome, hold, approvals, demands, sponsor })
+        Ok(seen)
     }
 
     /// Everything that waits and that the caller may see, oldest first, of one repository or of all.
@@ -120,22 +113,31 @@ impl Gate {
         }
         let mut found = Vec::new();
         for name in self.targets.keys().filter(|name| repo.is_none_or(|repo| repo == *name)) {
-            for hold in self.store.ask(|tables| holds::open(tables, name))? {
-                if !self.may_see_push(session, &hold.principal, name) {
-                    continue;
-                }
-                let records: Vec<Record> =
-                    self.store.find(hold.push)?.into_iter().map(|stored| stored.record).collect();
-                let entry = records.iter().find_map(|record| match record {
-                    Record::Decision(entry) => Some(entry.clone()),
-                    _ => None,
-                });
-                if let Some(entry) = entry {
-                    found.push(self.seen(hold.push, Ok(entry), &records)?);
-                }
-            }
+            found.extend(self.held_in(session, name)?);
         }
         found.sort_by_key(|seen| seen.hold.as_ref().map(|hold| (hold.since, hold.push)));
+        Ok(found)
+    }
+
+    /// There may be thousands: what is the same for all is found out once.
+    fn held_in(&self, session: &Session, repo: &RepoName) -> Result<Vec<Seen>, DeskError> {
+        let (policy, now) = (self.policy(), Timestamp::now());
+        let Some(target) = self.targets.get(repo) else { return Ok(Vec::new()) };
+        let may_review = policy.may_review(&session.principal, repo, now);
+        let asked = Asked { policy: &policy, owners: target.owners_known(&policy), now };
+        let (lines, mut approvals) = self
+            .store
+            .ask(|tables| Ok((holds::open_with_lines(tables, repo)?, holds::open_approvals(tables, repo)?)))?;
+        let mut found = Vec::new();
+        for (hold, line) in lines {
+            if !may_review && hold.principal != session.principal.name {
+                continue;
+            }
+            let entry = line.decision()?;
+            let (approvals, demands) = asked.of(&entry, approvals.remove(&hold.push).unwrap_or_default());
+            let (push, sponsor) = (hold.push, sponsor(&policy, &entry));
+            found.push(Seen { push, entry: Ok(entry), outcome: None, hold: Some(hold), approvals, demands, sponsor });
+        }
         Ok(found)
     }
 
@@ -192,6 +194,34 @@ impl Gate {
     pub fn address(&self) -> &str {
         &self.address
     }
+}
+
+/// By what it is told who is asked to approve.
+struct Asked<'a> {
+    policy: &'a Policy,
+    owners: Found,
+    now: Timestamp,
+}
+
+impl Asked<'_> {
+    /// The approvals that still count, and what has to be said before the push goes on.
+    fn of(&self, entry: &DecisionEntry, mut approvals: Vec<Approved>) -> (Vec<Approved>, Vec<Demand>) {
+        let Self { policy, owners, now } = self;
+        approvals.retain(|approved| approved.until > *now && approved.policy == policy.digest());
+        let by: Vec<_> = approvals.iter().map(|approved| approved.by.clone()).collect();
+        let holding = entry.findings.iter().filter(|finding| finding.effect == Effect::Hold);
+        let holding = holding.map(|finding| (finding.rule.as_str(), finding.path.as_ref()));
+        let unknown = Principal { name: entry.principal.clone(), kind: entry.principal_kind, sponsor: None };
+        let pusher = policy.principal(&entry.principal).unwrap_or(&unknown);
+        let hearing = Hearing { purpose: entry.purpose, approvers: &by, owners: owners.as_owners() };
+        let moves: Vec<_> = entry.updates.iter().map(|update| (&update.name, update.kind)).collect();
+        let demands = policy.demands_of(holding, &moves, pusher, &entry.repo, &hearing, *now);
+        (approvals, demands)
+    }
+}
+
+fn sponsor(policy: &Policy, entry: &DecisionEntry) -> Option<PrincipalName> {
+    policy.principal(&entry.principal).and_then(|pusher| pusher.sponsor.clone())
 }
 
 fn newest(max: usize) -> Filter {

@@ -12,6 +12,7 @@ pub enum Key {
     Enter,
     Escape,
     Tab,
+    BackTab,
     Backspace,
     Up,
     Down,
@@ -194,6 +195,7 @@ fn arrow(byte: u8) -> Option<Key> {
         b'H' => Some(Key::Home),
         b'F' => Some(Key::End),
         b'M' => Some(Key::Enter),
+        b'Z' => Some(Key::BackTab),
         _ => None,
     }
 }
@@ -218,7 +220,7 @@ mod tests {
 
     #[test]
     fn knows_the_keys_however_they_are_cut() {
-        let table: [(&[u8], &[Key]); 16] = [
+        let table: [(&[u8], &[Key]); 17] = [
             (b"aG/ ", &[Key::Char('a'), Key::Char('G'), Key::Char('/'), Key::Char(' ')]),
             (b"\r\n\t\x7f\x08", &[Key::Enter, Key::Enter, Key::Tab, Key::Backspace, Key::Backspace]),
             (b"\x03\x0c\x1a", &[Key::Control('c'), Key::Control('l'), Key::Control('z')]),
@@ -227,6 +229,7 @@ mod tests {
             ("é日😀".as_bytes(), &[Key::Char('é'), Key::Char('日'), Key::Char('😀')]),
             (b"\x1b[200~a\ty\r\x1b[31m\x1b[201~q", &[Key::Paste("a y 31m".into()), Key::Char('q')]),
             (b"\x1b\x1b[A", &[Key::Escape, Key::Up]),
+            (b"\x1b[Z\t", &[Key::BackTab, Key::Tab]),
             // What is not known is dropped as a whole.
             (b"\x1bax", &[Key::Char('x')]),
             (b"\x1b[99;99~x", &[Key::Char('x')]),

@@ -1,7 +1,7 @@
 //! A push that is looked at, page by page.
 
 use super::desk::Held;
-use super::page::{Page, Row, Target};
+use super::page::{Page, Row, Target, Way};
 use super::pane::{Move, Pane};
 use super::state::{Ask, Place};
 use std::collections::HashSet;
@@ -20,6 +20,9 @@ pub struct Open {
     pub seen: HashSet<usize>,
 }
 
+/// There is no finding that way.
+pub struct NoMore;
+
 impl Open {
     fn to_commit(&self, commit: usize, place: Place) -> Option<Ask> {
         let push = self.held.waiting.push;
@@ -32,6 +35,28 @@ impl Open {
 
     pub fn previous(&self, place: Place) -> Option<Ask> {
         self.to_commit(self.commit?.checked_sub(1)?, place)
+    }
+
+    /// The next finding on the page, or the commit that has the next one. `Err`: there is none.
+    pub fn seek_finding(&mut self, way: Way, height: usize) -> Result<Option<Ask>, NoMore> {
+        let count = self.page.rows.len();
+        if let Some(row) = self.page.next_finding(self.pane.cursor, way) {
+            self.pane.stand_on(row, count, height);
+            return Ok(None);
+        }
+        let commits = &self.held.commits;
+        let has_finding = |commit: &usize| {
+            let id = commits.get(*commit).map(|commit| commit.id);
+            self.held.findings.iter().any(|finding| id.is_some() && finding.place.commit == id)
+        };
+        let (commit, place) = match way {
+            Way::Forward => {
+                let from = self.commit.map_or(0, |commit| commit + 1);
+                ((from..commits.len()).find(has_finding), Place::FirstFinding)
+            }
+            Way::Backward => ((0..self.commit.unwrap_or(0)).rev().find(has_finding), Place::LastFinding),
+        };
+        commit.and_then(|commit| self.to_commit(commit, place)).map(Some).ok_or(NoMore)
     }
 
     /// Goes where the row leads, or a row down.

@@ -74,17 +74,14 @@ fn findings(page: &mut Page, held: &Held, columns: u16) {
     }
 }
 
-/// `hold ci-files  .github/x.yml:3  in 1f3c9ab…`, then the message and the fix.
+/// `hold ci-files  .github/x.yml:3  in 1f3c9ab…`, then the message. The fix is for the pusher: here it would take the
+/// room of the commits.
 fn finding_lines(finding: &Finding, columns: u16) -> Vec<String> {
     let would = finding.would.map(|would| format!(" (only observed: would {})", would.as_str())).unwrap_or_default();
     let (effect, place) = (finding.effect.as_str(), finding.place.shown());
     let mut lines = vec![format!("{effect:<7}{}{would}  {}", finding.rule, place.trim_end())];
     let room = usize::from(columns).saturating_sub(10);
-    let indented = |text: &str| wrap(text, room).into_iter().map(|line| format!("       {line}")).collect::<Vec<_>>();
-    lines.extend(indented(&finding.message));
-    if !finding.fix.is_empty() {
-        lines.extend(indented(&format!("fix: {}", finding.fix)));
-    }
+    lines.extend(wrap(&finding.message, room).into_iter().map(|line| format!("       {line}")));
     lines
 }
 

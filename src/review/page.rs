@@ -89,11 +89,28 @@ impl Page {
     /// The first row that shows a finding.
     #[must_use]
     pub fn finding(&self, finding: usize) -> Option<usize> {
-        self.rows.iter().position(|row| match row {
-            Row::Finding { flag, .. } => flag.0 == finding,
-            Row::Text { target, .. } => *target == Some(Target::Finding(finding)),
-            Row::File { .. } | Row::Hunk { .. } | Row::Line { .. } => false,
-        })
+        (0..self.rows.len()).find(|row| self.finding_of(*row) == Some(finding))
+    }
+
+    fn finding_of(&self, row: usize) -> Option<usize> {
+        match self.rows.get(row)? {
+            Row::Finding { flag, .. } => Some(flag.0),
+            Row::Text { target: Some(Target::Finding(finding)), .. } => Some(*finding),
+            Row::Text { .. } | Row::File { .. } | Row::Hunk { .. } | Row::Line { .. } => None,
+        }
+    }
+
+    /// The row after or before `row` where a finding begins.
+    #[must_use]
+    pub fn next_finding(&self, row: usize, way: Way) -> Option<usize> {
+        let begins = |at: &usize| {
+            let finding = self.finding_of(*at);
+            finding.is_some() && at.checked_sub(1).and_then(|before| self.finding_of(before)) != finding
+        };
+        match way {
+            Way::Forward => (row + 1..self.rows.len()).find(begins),
+            Way::Backward => (0..row.min(self.rows.len())).rev().find(begins),
+        }
     }
 
     /// The next row, going round, that holds the pattern. A pattern without capitals finds them too.

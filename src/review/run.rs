@@ -33,6 +33,8 @@ pub struct ReviewError(#[from] io::Error);
 
 /// So long an escape may be the start of a longer key.
 const ESCAPE_TIME: Duration = Duration::from_millis(50);
+/// So often the queue is read anew while it is looked at.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
 /// Of keys that come in one piece the rest is dropped: nobody types so fast.
 const KEYS_MAX: usize = 1000;
 
@@ -50,7 +52,8 @@ pub fn run(
     let mut keys = Keys::default();
     loop {
         review.show()?;
-        let mut event = wait(input, &mut keys);
+        let refresh = review.state.is_at_queue().then_some(REFRESH_INTERVAL);
+        let mut event = wait(input, &mut keys, refresh);
         let mut next = Next::Go;
         // What is there already is taken in before the next picture.
         loop {
@@ -59,6 +62,7 @@ pub fn run(
                 // Keys after a decision were meant for what was on the screen before it.
                 Heard::Keys(_) if next == Next::Decided => {}
                 Heard::Keys(keys) => next = review.keys(&keys)?,
+                Heard::Nothing => review.refresh(),
                 Heard::Size(size) => {
                     review.screen.reset(size)?;
                     review.state.resize(review.screen.size());
@@ -79,6 +83,8 @@ pub fn run(
 enum Heard {
     Keys(Vec<Key>),
     Size((u16, u16)),
+    /// For a while.
+    Nothing,
     End,
 }
 
@@ -90,13 +96,13 @@ fn heard(event: Event, keys: &mut Keys) -> Heard {
     }
 }
 
-fn wait(input: &Receiver<Event>, keys: &mut Keys) -> Heard {
-    if !keys.may_be_escape() {
-        return input.recv().map_or(Heard::End, |event| heard(event, keys));
-    }
-    match input.recv_timeout(ESCAPE_TIME) {
+/// Waits for what comes, if `refresh` says so not longer than that.
+fn wait(input: &Receiver<Event>, keys: &mut Keys, refresh: Option<Duration>) -> Heard {
+    let time = if keys.may_be_escape() { Some(ESCAPE_TIME) } else { refresh };
+    let Some(time) = time else { return input.recv().map_or(Heard::End, |event| heard(event, keys)) };
+    match input.recv_timeout(time) {
         Ok(event) => heard(event, keys),
-        Err(RecvTimeoutError::Timeout) => Heard::Keys(keys.settle().into_iter().collect()),
+        Err(RecvTimeoutError::Timeout) => keys.settle().map_or(Heard::Nothing, |key| Heard::Keys(vec![key])),
         Err(RecvTimeoutError::Disconnected) => Heard::End,
     }
 }
@@ -160,6 +166,15 @@ impl Review<'_> {
             Err(error) => self.state.failed(error.to_string()),
         }
         Ok(next)
+    }
+
+    /// While nobody types. What is told on the last line stays.
+    fn refresh(&mut self) {
+        self.state.now = self.desk.now();
+        match self.desk.queue() {
+            Ok(queue) => self.state.show_queue(queue),
+            Err(error) => self.state.failed(error.to_string()),
+        }
     }
 
     fn refresh_queue(&mut self) {

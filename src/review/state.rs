@@ -4,7 +4,7 @@ use super::commit_page;
 use super::desk::{Held, MayDecide, Waiting};
 use super::input::{Input, Typed};
 use super::keys::Key;
-use super::open::Open;
+use super::open::{NoMore, Open};
 use super::overview;
 use super::page::{Way, search};
 use super::pane::{Move, Pane};
@@ -30,6 +30,8 @@ pub enum Place {
     Start,
     LastFile,
     Finding(usize),
+    FirstFinding,
+    LastFinding,
 }
 
 /// What takes the keys until it is done.
@@ -122,8 +124,22 @@ impl State {
         match place {
             Place::Start => {}
             Place::LastFile => open.pane.begin_at(open.page.previous_file(count).unwrap_or(0), count, height),
+            Place::FirstFinding => {
+                let row = open.page.next_finding(0, Way::Forward);
+                open.pane.stand_on(row.unwrap_or(0), count, height);
+            }
+            Place::LastFinding => {
+                let row = open.page.next_finding(count, Way::Backward);
+                open.pane.stand_on(row.unwrap_or(0), count, height);
+            }
             Place::Finding(finding) => open.pane.stand_on(open.page.finding(finding).unwrap_or(0), count, height),
         }
+    }
+
+    /// Whether the queue is looked at and nothing else: what happens meanwhile is to be shown.
+    #[must_use]
+    pub fn is_at_queue(&self) -> bool {
+        self.push.is_none() && self.dialog.is_none()
     }
 
     /// The push was decided: back to the queue, which is to be read anew.
@@ -247,7 +263,7 @@ impl State {
         let open = self.push.as_mut()?;
         let count = open.page.rows.len();
         match key {
-            Key::Char(']') | Key::Tab => match open.commit.and(open.page.next_file(open.pane.cursor)) {
+            Key::Char(']') => match open.commit.and(open.page.next_file(open.pane.cursor)) {
                 Some(row) => open.pane.begin_at(row, count, height),
                 None => return open.next(Place::Start),
             },
@@ -255,6 +271,8 @@ impl State {
                 Some(row) => open.pane.begin_at(row, count, height),
                 None => return open.previous(Place::LastFile),
             },
+            Key::Tab => return self.seek_finding(Way::Forward),
+            Key::BackTab => return self.seek_finding(Way::Backward),
             Key::Char('}') => return open.next(Place::Start),
             Key::Char('{') => return open.previous(Place::Start),
             Key::Enter => return open.enter(height),
@@ -265,6 +283,17 @@ impl State {
             },
         }
         None
+    }
+
+    fn seek_finding(&mut self, way: Way) -> Option<Ask> {
+        let height = self.height();
+        match self.push.as_mut()?.seek_finding(way, height) {
+            Ok(ask) => ask,
+            Err(NoMore) => self.tell(match way {
+                Way::Forward => "no finding after this",
+                Way::Backward => "no finding before this",
+            }),
+        }
     }
 
     fn search(&mut self, way: Way) -> Option<Ask> {

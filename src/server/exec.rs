@@ -199,17 +199,28 @@ async fn serve(
     closed: &CancellationToken,
 ) -> Ending {
     let undelivered = closed.child_token();
+    let is_screen = matches!(&engine.work, Work::Verb(request) if request.verb == Verb::Review);
     // Who looks at a screen does not type all the time.
-    let idle_time_max = match &engine.work {
-        Work::Verb(request) if request.verb == Verb::Review => connection.service.limits().connection_time_max,
-        _ => idle_time_max,
-    };
-    let input = Input::new(read, idle_time_max, undelivered.clone());
+    let idle_time_max = if is_screen { connection.service.limits().connection_time_max } else { idle_time_max };
+    let unread = undelivered.child_token();
+    let input = Input::new(read, idle_time_max, unread.clone());
     let (mut output, drain) = bridge::output();
     let span = connection.span.clone();
     let ended = undelivered.clone();
     let thread = tokio::task::spawn_blocking(move || span.in_scope(|| engine.run(input, &mut output, &ended)));
-    if let Err(error) = drain.run(write, idle_time_max, &undelivered).await {
+    let drained = async {
+        connection.draining.cancelled().await;
+        // A screen is nothing to wait for: it ends as if its person had left, and the terminal is given back.
+        if is_screen {
+            unread.cancel();
+        }
+        std::future::pending().await
+    };
+    let delivered = tokio::select! {
+        result = drain.run(write, idle_time_max, &undelivered) => result,
+        never = drained => never,
+    };
+    if let Err(error) = delivered {
         debug!(parent: &connection.span, %error, "output not delivered");
         undelivered.cancel();
     }

@@ -80,6 +80,7 @@ const MIGRATIONS: [&str; 3] = [
         ref TEXT NOT NULL,
         PRIMARY KEY (push, ref)
     ) STRICT, WITHOUT ROWID;
+    CREATE INDEX hold_ref_name ON hold_ref (ref);
 
     CREATE TABLE approval (
         push TEXT NOT NULL REFERENCES hold (push),
@@ -118,6 +119,9 @@ const MIGRATIONS: [&str; 3] = [
         PRIMARY KEY (push, ref)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX undo_repo ON undo (repo, time_ms);
+
+    -- Its newest pushes, for a principal that asks.
+    CREATE INDEX record_pusher ON record (principal) WHERE kind IN ('decision', 'abort');
 ",
     super::feed::SCHEMA,
 ];

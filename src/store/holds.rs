@@ -1,11 +1,12 @@
 //! Questions about held pushes, stop switches, and what can be undone.
 
-use super::StoreError;
 use super::steps::same;
+use super::{Sequence, StoreError};
 use crate::model::{HoldState, ObjectId, PrincipalName, PushId, RefName, RepoName};
-use crate::record::{UpdateEntry, unescape};
+use crate::record::{DecisionEntry, Record, UpdateEntry, unescape};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::HashMap;
 
 /// A held push, as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +72,7 @@ pub struct Undo {
 
 const HOLD: &str =
     "push, repo, principal, state, bytes, since_ms, expires_ms, changed_ms, by, reason, replaced_by, again";
+const HOLD_COLUMNS: usize = 12;
 
 /// A column whose word is none of ours: somebody else wrote to the file.
 fn bad(index: usize) -> rusqlite::Error {
@@ -144,6 +146,50 @@ pub fn open_anywhere(connection: &Connection) -> Result<Vec<PushId>, StoreError>
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Those of a repository with the records that held them: a list of many is one question.
+pub fn open_with_lines(connection: &Connection, repo: &RepoName) -> Result<Vec<(Hold, Line)>, StoreError> {
+    let sql = format!(
+        "SELECT {HOLD}, seq, (SELECT line FROM record WHERE record.seq = hold.seq) FROM hold
+         WHERE repo = ?1 AND state IN ('waiting', 'releasing') ORDER BY since_ms, push"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map([repo.as_str()], |row| {
+        Ok((hold(row)?, Line { seq: row.get(HOLD_COLUMNS)?, text: row.get(HOLD_COLUMNS + 1)? }))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The record that held a push, as it is kept: to be read while nobody waits for the store.
+#[derive(Debug)]
+pub struct Line {
+    seq: Sequence,
+    text: String,
+}
+
+impl Line {
+    pub fn decision(&self) -> Result<DecisionEntry, StoreError> {
+        match Record::from_line(&self.text) {
+            Ok(Record::Decision(entry)) => Ok(entry),
+            Ok(_) | Err(_) => Err(StoreError::Line(self.seq)),
+        }
+    }
+}
+
+/// The approvals of all of them, by push.
+pub fn open_approvals(connection: &Connection, repo: &RepoName) -> Result<HashMap<PushId, Vec<Approved>>, StoreError> {
+    let sql = format!(
+        "SELECT {APPROVAL}, push FROM approval WHERE push IN
+         (SELECT push FROM hold WHERE repo = ?1 AND state IN ('waiting', 'releasing')) ORDER BY time_ms"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([repo.as_str()])?;
+    let mut found: HashMap<PushId, Vec<Approved>> = HashMap::new();
+    while let Some(row) = rows.next()? {
+        found.entry(parsed(row, 6, PushId::parse)?).or_default().push(approved(row)?);
+    }
+    Ok(found)
+}
+
 /// The newest held pushes of a principal, whatever their state.
 pub fn of_principal(connection: &Connection, name: &PrincipalName, max: usize) -> Result<Vec<Hold>, StoreError> {
     let sql = format!("SELECT {HOLD} FROM hold WHERE principal = ?1 ORDER BY since_ms DESC, push DESC LIMIT ?2");
@@ -163,9 +209,10 @@ pub fn overlapping(
     principal: &PrincipalName,
     refs: &[&RefName],
 ) -> Result<Vec<Hold>, StoreError> {
+    // With + there is no index but that of the ref: a principal may have thousands of others.
     let sql = format!(
-        "SELECT {HOLD} FROM hold WHERE principal = ?1 AND repo = ?2 AND state = 'waiting'
-         AND EXISTS (SELECT 1 FROM hold_ref WHERE hold_ref.push = hold.push AND hold_ref.ref = ?3)"
+        "SELECT {HOLD} FROM hold WHERE push IN (SELECT push FROM hold_ref WHERE ref = ?3)
+         AND +principal = ?1 AND +repo = ?2 AND state = 'waiting'"
     );
     let mut found: Vec<Hold> = Vec::new();
     for name in refs {
@@ -219,19 +266,23 @@ pub fn used_by(connection: &Connection, repo: &RepoName, name: &PrincipalName) -
 }
 
 pub fn approvals(connection: &Connection, push: PushId) -> Result<Vec<Approved>, StoreError> {
-    let sql = "SELECT approver, key, policy, time_ms, until_ms, signed FROM approval WHERE push = ?1 ORDER BY time_ms";
-    let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map([push.to_string()], |row| {
-        Ok(Approved {
-            by: parsed(row, 0, PrincipalName::parse)?,
-            key: row.get(1)?,
-            policy: row.get(2)?,
-            time: time(row, 3)?,
-            until: time(row, 4)?,
-            signed: row.get(5)?,
-        })
-    })?;
+    let sql = format!("SELECT {APPROVAL} FROM approval WHERE push = ?1 ORDER BY time_ms");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map([push.to_string()], approved)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+const APPROVAL: &str = "approver, key, policy, time_ms, until_ms, signed";
+
+fn approved(row: &Row<'_>) -> rusqlite::Result<Approved> {
+    Ok(Approved {
+        by: parsed(row, 0, PrincipalName::parse)?,
+        key: row.get(1)?,
+        policy: row.get(2)?,
+        time: time(row, 3)?,
+        until: time(row, 4)?,
+        signed: row.get(5)?,
+    })
 }
 
 /// The freezes that last at `now`.

@@ -48,7 +48,7 @@ pub fn held(scene: &mut Scene<'_>, repo: Option<&RepoName>) -> Result<(), VerbEr
     }
     let mut text = scene.paper.table(&rows);
     if found.len() > LISTED_MAX {
-        text.push_str(&format!("and {} newer ones: held --json has all\n", found.len() - LISTED_MAX));
+        text.push_str(&format!("and {} newer: held --json has all\n", found.len() - LISTED_MAX));
     }
     let size = found.iter().filter_map(|seen| seen.hold.as_ref()).map(|hold| hold.bytes).sum();
     text.push_str(&format!("{} held, {} on disk\n", found.len(), bytes(size)));

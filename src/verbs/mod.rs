@@ -21,6 +21,7 @@ pub use review::review;
 
 use crate::events::FeedError;
 use crate::gate::{DeskError, Gate, Session};
+use crate::model::PrincipalKind;
 use std::io::{self, Read, Write};
 use text::Paper;
 
@@ -118,6 +119,7 @@ fn answer(verb: &Verb, scene: &mut Scene<'_>) -> Result<(), VerbError> {
         Verb::Reinstate(name, reason) => stops::reinstate(scene, name, reason),
         Verb::UndoList(repo) => stops::undo_list(scene, repo.as_ref()),
         Verb::UndoRestore(push) => stops::undo_restore(scene, *push),
+        Verb::Review if scene.session.principal.kind != PrincipalKind::Human => Err(DeskError::NotHuman.into()),
         Verb::Review => Err(VerbError::Client("review needs a terminal: ssh -t … review")),
         Verb::Rules(repo) => people::rules(scene, repo),
         Verb::AgentsMd(repo) => people::agents_md(scene, repo),

@@ -29,39 +29,53 @@ impl Paper {
         }
     }
 
-    /// A table: columns as wide as they must be, the last one cut at the paper's edge. The first row is the header.
+    /// A table that fits the paper: columns as wide as they must be, and what does not fit is cut; see [`fitted`]. The
+    /// first row is the header.
     #[must_use]
     pub fn table(self, rows: &[Vec<Cell>]) -> String {
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-        let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|c| c.text.chars().count()).max();
-        let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+        let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| wide(&cell.text)).max();
+        let widths = fitted((0..columns).map(|column| width(column).unwrap_or(0)).collect(), self.columns);
         let mut text = String::new();
         for row in rows {
-            let mut used = 0;
             let mut line = String::new();
-            for (index, cell) in row.iter().enumerate() {
-                let is_last = index + 1 == row.len();
-                let room = self.columns.saturating_sub(used);
-                let shown = if is_last { cut(&cell.text, room.max(8)) } else { cell.text.clone() };
-                let pad = if is_last {
-                    0
-                } else {
-                    widths.get(index).copied().unwrap_or(0).saturating_sub(shown.chars().count())
-                };
-                used += shown.chars().count() + pad + 2;
-                let _ = write!(
-                    line,
-                    "{}{}{}",
-                    self.paint(cell.tint, &shown),
-                    " ".repeat(pad),
-                    if is_last { "" } else { "  " }
-                );
+            for (cell, width) in row.iter().zip(&widths) {
+                let shown = cut(&cell.text, *width);
+                let pad = width.saturating_sub(wide(&shown)) + GAP;
+                let _ = write!(line, "{}{}", self.paint(cell.tint, &shown), " ".repeat(pad));
             }
             text.push_str(line.trim_end());
             text.push('\n');
         }
         text
     }
+}
+
+/// Columns between two columns of a table.
+const GAP: usize = 2;
+/// What the last column keeps if the others are long too.
+const LAST_MIN: usize = 14;
+/// What any other keeps.
+const WIDTH_MIN: usize = 6;
+
+/// Widths that together fit so many columns. The first one is for ids, which are of no use if they are cut; of those
+/// between first and last the widest give way.
+fn fitted(mut widths: Vec<usize>, columns: usize) -> Vec<usize> {
+    let gaps = widths.len().saturating_sub(1) * GAP;
+    let Some((last, others)) = widths.split_last_mut() else { return widths };
+    let room = columns.saturating_sub(gaps);
+    while others.iter().sum::<usize>() + (*last).min(LAST_MIN) > room {
+        let widest = others.iter_mut().skip(1).max_by_key(|width| **width).filter(|width| **width > WIDTH_MIN);
+        let Some(widest) = widest else { break };
+        *widest -= 1;
+    }
+    *last = (*last).min(room.saturating_sub(others.iter().sum()).max(WIDTH_MIN));
+    widths
+}
+
+/// Columns of a terminal that a text takes.
+fn wide(text: &str) -> usize {
+    unicode_width::UnicodeWidthStr::width(text)
 }
 
 /// One cell of a table; its text is safe to show.
@@ -121,13 +135,18 @@ pub fn header(names: &[&str]) -> Vec<Cell> {
     names.iter().map(|name| tinted(Tint::Bold, name)).collect()
 }
 
-/// At most so many characters; what is cut shows.
+/// At most so many columns; what is cut shows.
 #[must_use]
 pub fn cut(text: &str, columns: usize) -> String {
-    if text.chars().count() <= columns {
+    if wide(text) <= columns {
         return text.to_owned();
     }
-    text.chars().take(columns.saturating_sub(1)).chain(['…']).collect()
+    let mut left = columns.saturating_sub(1);
+    let fits = |c: &char| {
+        let width = unicode_width::UnicodeWidthChar::width(*c).unwrap_or(0);
+        left.checked_sub(width).map(|rest| left = rest).is_some()
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
 }
 
 /// Bytes from elsewhere.
@@ -177,6 +196,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_wide_gives_way_but_ids_do_not() {
+        for (widths, columns, expected) in [
+            (&[][..], 80, &[][..]),
+            (&[26, 6, 4, 8, 11, 15], 80, &[26, 6, 4, 8, 11, 15]),
+            (&[26, 6, 4, 8, 11, 16], 80, &[26, 6, 4, 8, 11, 15]),
+            (&[26, 6, 12, 12, 16, 90], 80, &[26, 6, 8, 8, 8, 14]),
+            (&[26, 6, 12, 12, 16, 90], 200, &[26, 6, 12, 12, 16, 90]),
+            (&[26, 6, 12, 12, 16, 3], 80, &[26, 6, 11, 12, 12, 3]),
+            (&[26, 9, 9], 20, &[26, 6, 6]),
+        ] {
+            let found = fitted(widths.to_vec(), columns);
+            assert_eq!(found.iter().sum::<usize>(), expected.iter().sum::<usize>(), "{widths:?} {found:?}");
+            assert_eq!((found.first(), found.last()), (expected.first(), expected.last()), "{widths:?}");
+        }
+    }
+
+    #[test]
     fn amounts_are_short() {
         let at = |second| Timestamp::from_second(second).expect("a time");
         for (seconds, text) in [(-5, "0 s"), (59, "59 s"), (60, "1 min"), (7200, "2 h"), (172_800, "2 d")] {
@@ -185,6 +221,9 @@ mod tests {
         for (number, text) in [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (5 << 30, "5.0 GiB")] {
             assert_eq!(bytes(number), text);
         }
-        assert_eq!(cut("abcdef", 4), "abc…");
+        for (text, columns, shown) in [("abcd", 4, "abcd"), ("abcdef", 4, "abc…"), ("日本語", 4, "日…"), ("ab", 1, "…")]
+        {
+            assert_eq!(cut(text, columns), shown);
+        }
     }
 }

@@ -337,3 +337,22 @@ fn held_pushes_and_their_packs_outlive_a_killed_gate() {
     world.verb("dana", &format!("approve {push}"));
     assert_eq!(world.upstream_refs()["refs/heads/agent/claude-1/ci"], commit);
 }
+
+#[test]
+fn long_names_and_many_pushes_fit_a_screen() {
+    let world = World::new(HOLD_RULES);
+    let client = world.clone_as("claude-1");
+    let long = "a-name-that-is-longer-than-any-screen/".repeat(4);
+    for number in 0..51 {
+        held(&client, &format!("{number}/{long}日本語"), &format!("on: push # {number}\n"));
+    }
+    let list = world.verb("dana", "held");
+    assert_eq!(list.lines().count(), 1 + 50 + 2, "{list}");
+    assert!(list.contains("and 1 newer: held --json has all\n51 held, "), "{list}");
+    for line in ["held", "log -n 60", "status"] {
+        let who = if line == "status" { "claude-1" } else { "dana" };
+        let list = world.verb(who, line);
+        assert!(list.lines().all(|line| line.chars().count() <= 80), "{list}");
+    }
+    assert_eq!(world.json_verb("dana", "held").len(), 51);
+}

@@ -19,9 +19,11 @@ mod people;
 mod policy_push;
 mod push;
 mod raw;
+mod review;
 #[path = "../support/mod.rs"]
 mod servers;
 mod signed;
 mod story;
 mod support;
+mod terminal;
 mod upstreams;

@@ -80,8 +80,8 @@ fn last_line(state: &State, pen: &mut Pen<'_>) {
 fn hint(state: &State) -> &'static str {
     match state.push.as_ref().map(|open| open.held.waiting.verdict) {
         None => "Enter opens  R refreshes  / searches  ? help  q quits",
-        Some(MayDecide::Decide) => "a approve  r reject  ] next file  } next commit  ? help  q back",
-        Some(MayDecide::OnlyLook) => "not yours to decide  ] next file  } next commit  ? help  q back",
+        Some(MayDecide::Decide) => "a approve  r reject  Tab next finding  ] file  } commit  ? help  q back",
+        Some(MayDecide::OnlyLook) => "not yours to decide  Tab next finding  ] file  } commit  ? help  q back",
     }
 }
 
@@ -113,13 +113,14 @@ fn prompt(label: &str, input: &Input, pen: &mut Pen<'_>) {
     pen.text(" ", Role::Bar);
 }
 
-const HELP: [(&str, &str); 14] = [
+const HELP: [(&str, &str); 15] = [
     ("j k, arrows", "down, up"),
     ("space b, PgDn PgUp", "page down, page up; after the last page the next commit"),
     ("d u", "half a page down, up"),
     ("g G", "start, end"),
     ("h l, left right", "shift a long line"),
     ("Enter", "open the push, the finding, the commit"),
+    ("Tab, Shift-Tab", "next, previous finding, in the next commits too"),
     ("] [", "next, previous file; then commit"),
     ("} {", "next, previous commit"),
     ("/ n N", "search, again, backwards"),
