@@ -97,9 +97,9 @@ fn two_approvals_are_two_people() {
     assert_eq!(release["approvals"].as_array().map(Vec::len), Some(2));
 }
 
-/// B19: an approval is for one push, once, as long as nothing of what it was given for has changed.
+/// An approval is for one push, once, as long as nothing of what it was given for has changed.
 #[test]
-fn an_approval_cannot_be_used_for_anything_else() {
+fn b19_an_approval_cannot_be_used_for_anything_else() {
     let world = World::new(&HOLD_RULES.replace("approvers = [\"owners\"]", "approvers = [\"owners\"]\napprovals = 2"));
     let client = world.clone_as("claude-1");
     let (push, _) = held(&client, "ci", "on: push\n");

@@ -78,7 +78,7 @@ fn a_pusher_takes_its_push_back() {
 
 /// B21: what is held is in no place that a fetch looks at.
 #[test]
-fn a_held_commit_cannot_be_fetched() {
+fn b21_a_held_commit_cannot_be_fetched() {
     let world = World::new(HOLD_RULES);
     let client = world.clone_as("claude-1");
     let (push, commit) = held(&client, "ci", "on: push\n");
