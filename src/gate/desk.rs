@@ -224,20 +224,8 @@ impl Gate {
     }
 
     fn step(&self, hold: &Hold, step: HoldStep, policy: &Policy, session: &Session, reason: String) -> HoldEntry {
-        HoldEntry {
-            push: hold.push,
-            time: Timestamp::now(),
-            repo: hold.repo.clone(),
-            principal: hold.principal.clone(),
-            step,
-            by: Some(actor(session)),
-            policy: policy.digest().to_owned(),
-            updates: self.decision_of(hold).map(|entry| entry.updates).unwrap_or_default(),
-            reason,
-            until: None,
-            replaced_by: None,
-            signed: None,
-        }
+        let updates = self.decision_of(hold).map(|entry| entry.updates).unwrap_or_default();
+        HoldEntry { by: Some(actor(session)), updates, ..hold_entry(hold, step, policy.digest(), reason) }
     }
 
     /// The statement that approves this push, for a human to sign.
@@ -289,6 +277,25 @@ impl Gate {
             ApprovedRef { name: update.name.clone(), old: update.old, new: update.new, tree }
         };
         Ok(entry.updates.iter().map(of).collect())
+    }
+}
+
+/// A step of a held push for the record, as the gate itself takes it.
+#[must_use]
+pub fn hold_entry(hold: &Hold, step: HoldStep, policy: &str, reason: impl Into<String>) -> HoldEntry {
+    HoldEntry {
+        push: hold.push,
+        time: Timestamp::now(),
+        repo: hold.repo.clone(),
+        principal: hold.principal.clone(),
+        step,
+        by: None,
+        policy: policy.to_owned(),
+        updates: Vec::new(),
+        reason: reason.into(),
+        until: None,
+        replaced_by: None,
+        signed: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! A push that needs a human: kept whole, recorded, and answered at once.
 
+use crate::gate::desk::hold_entry;
 use crate::gate::fault::Fault;
 use crate::gate::held::HeldPacks;
 use crate::gate::judge::{Judged, Push};
@@ -121,21 +122,12 @@ impl Push<'_> {
         let refs: Vec<&RefName> = entry.updates.iter().map(|update| &update.name).collect();
         let (repo, principal) = (&self.target.name, &self.session.principal.name);
         let found = self.store.ask(|tables| holds::overlapping(tables, repo, principal, &refs))?;
-        let step = |hold: Hold| HoldEntry {
-            push: hold.push,
-            time: entry.time,
-            repo: hold.repo,
-            principal: hold.principal,
-            step: HoldStep::Supersede,
-            by: None,
-            policy: entry.policy.clone(),
-            updates: Vec::new(),
-            reason: "a newer push to the same ref took its place".to_owned(),
-            until: None,
+        let reason = "a newer push to the same ref took its place";
+        let step = |hold: &Hold| HoldEntry {
             replaced_by: Some(self.id),
-            signed: None,
+            ..hold_entry(hold, HoldStep::Supersede, &entry.policy, reason)
         };
-        Ok(found.into_iter().map(step).collect())
+        Ok(found.iter().map(step).collect())
     }
 
     /// How the push stands; if its client asked for it, after a human has said something, or after that time.

@@ -3,17 +3,14 @@
 
 use crate::gate::desk::DeskError;
 use crate::gate::fault::Fault;
-use crate::gate::judge::{Occasion, Push};
 use crate::gate::under_way::UnderWay;
 use crate::gate::{Gate, Session};
 use crate::model::{ObjectId, PushId, RefName, RefUpdate, RepoName};
-use crate::policy::Hearing;
 use crate::receive::{Quarantine, Reply};
 use crate::wire::command::{Capabilities, Request};
 use crate::wire::report::{self, Report, Status};
 use crate::wire::sideband;
 use bstr::ByteSlice;
-use std::time::Instant;
 
 /// How such a push ended.
 #[derive(Debug)]
@@ -48,23 +45,7 @@ impl Gate {
         let id = PushId::generate();
         let under_way = UnderWay::begin(&target.locks(), id).map_err(Fault::Held)?;
         let policy = self.policy();
-        let push = Push {
-            id,
-            target,
-            session,
-            policy: &policy,
-            store: &self.store,
-            limits: &self.config.limits,
-            metrics: &self.metrics,
-            secrets: &self.secrets,
-            keeper: Some(&self.keeper),
-            begun: Instant::now(),
-            lock: Some(&under_way.file),
-            holds: Some(&self.packs),
-            gate: &self.address,
-            hearing: Hearing::default(),
-            occasion: Occasion::Push,
-        };
+        let push = self.push(id, (target, &under_way), session, &policy);
         let snapshot = push.snapshot()?;
         let mut quarantine = Quarantine::create(&target.incoming).map_err(Fault::from)?;
         let updates = make(&snapshot.refs, &mut quarantine)?;

@@ -224,7 +224,6 @@ impl Gate {
     ) -> u32 {
         let Some(target) = self.targets.get(repo) else { return refuse(output, "no such repository") };
         let policy = self.policy();
-        let (store, limits) = (&self.store, &self.config.limits);
         let id = PushId::generate();
         let under_way = match UnderWay::begin(&target.locks(), id) {
             Ok(under_way) => under_way,
@@ -233,27 +232,37 @@ impl Gate {
                 return refuse(output, "internal error; try again later");
             }
         };
-        let lock = Some(&under_way.file);
-        let push = Push {
-            lock,
+        let push = self.push(id, (target, &under_way), session, &policy);
+        let status = push.serve(version, input, output);
+        self.upkeep.ask(repo);
+        status
+    }
+
+    /// A push of the caller's, as it begins.
+    fn push<'p>(
+        &'p self,
+        id: PushId,
+        (target, under_way): (&'p Target, &'p UnderWay),
+        session: &'p Session,
+        policy: &'p Policy,
+    ) -> Push<'p> {
+        Push {
             id,
             target,
             session,
-            policy: &policy,
-            store,
-            limits,
+            policy,
+            store: &self.store,
+            limits: &self.config.limits,
             metrics: &self.metrics,
             keeper: Some(&self.keeper),
             secrets: &self.secrets,
             begun: Instant::now(),
+            lock: Some(&under_way.file),
             holds: Some(&self.packs),
             gate: &self.address,
             hearing: Hearing::default(),
             occasion: Occasion::Push,
-        };
-        let status = push.serve(version, input, output);
-        self.upkeep.ask(repo);
-        status
+        }
     }
 
     /// Serves `git-upload-pack '<repo>'`; blocking. Returns the exit status for the client.

@@ -17,7 +17,6 @@ use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
 
 /// What came of an approval.
 #[derive(Debug)]
@@ -90,23 +89,9 @@ impl Gate {
         };
         let session = Session { principal, key_fingerprint: entry.key.clone(), peer: entry.peer };
         let under_way = UnderWay::begin_release(&target.locks(), hold.push).map_err(Fault::Held)?;
-        let push = Push {
-            id: hold.push,
-            target,
-            session: &session,
-            policy,
-            store: &self.store,
-            limits: &self.config.limits,
-            metrics: &self.metrics,
-            secrets: &self.secrets,
-            keeper: Some(&self.keeper),
-            begun: Instant::now(),
-            lock: Some(&under_way.file),
-            holds: Some(&self.packs),
-            gate: &self.address,
-            hearing: Hearing { purpose: entry.purpose, approvers: &approvers, ..Hearing::default() },
-            occasion: Occasion::Release,
-        };
+        let hearing = Hearing { purpose: entry.purpose, approvers: &approvers, ..Hearing::default() };
+        let push = self.push(hold.push, (target, &under_way), &session, policy);
+        let push = Push { hearing, occasion: Occasion::Release, ..push };
         let snapshot = push.snapshot()?;
         let updates: Vec<_> = entry.updates.iter().map(|update| update.to_update()).collect();
         let new_objects = quarantine.store()?;

@@ -1,6 +1,6 @@
 //! Stop switches: a repository that nothing is forwarded to, a principal whose keys open nothing.
 
-use crate::gate::desk::{DeskError, actor, visible};
+use crate::gate::desk::{DeskError, actor, hold_entry, visible};
 use crate::gate::{Gate, Session};
 use crate::model::{PrincipalKind, PrincipalName, RepoName};
 use crate::record::{Actor, Control, ControlEntry, HoldEntry, HoldStep};
@@ -103,20 +103,9 @@ impl Gate {
         let policy = self.policy().digest().to_owned();
         let mut count = 0;
         for hold in self.store.ask(|tables| holds::waiting_of(tables, name))? {
-            let step = HoldEntry {
-                push: hold.push,
-                time: Timestamp::now(),
-                updates: self.decision_of(&hold).map(|entry| entry.updates).unwrap_or_default(),
-                repo: hold.repo,
-                principal: hold.principal,
-                step: HoldStep::Revoke,
-                by: by.clone(),
-                policy: policy.clone(),
-                reason: "its pusher was revoked".to_owned(),
-                until: None,
-                replaced_by: None,
-                signed: None,
-            };
+            let updates = self.decision_of(&hold).map(|entry| entry.updates).unwrap_or_default();
+            let entry = hold_entry(&hold, HoldStep::Revoke, &policy, "its pusher was revoked");
+            let step = HoldEntry { updates, by: by.clone(), ..entry };
             match self.store.stepped(step) {
                 // Decided meanwhile.
                 Err(StoreError::HoldIs(..)) => continue,

@@ -1,5 +1,6 @@
 //! What happens to held pushes by itself: they expire, and approved ones that did not get to the upstream are tried again.
 
+use crate::gate::desk::hold_entry;
 use crate::gate::{Gate, Released};
 use crate::model::PushId;
 use crate::record::{HoldEntry, HoldStep};
@@ -56,20 +57,8 @@ impl Gate {
 
     pub(super) fn expire(&self, hold: &Hold) -> Result<(), StoreError> {
         let updates = self.decision_of(hold).map(|entry| entry.updates).unwrap_or_default();
-        let step = HoldEntry {
-            push: hold.push,
-            time: Timestamp::now(),
-            repo: hold.repo.clone(),
-            principal: hold.principal.clone(),
-            step: HoldStep::Expire,
-            by: None,
-            policy: self.policy().digest().to_owned(),
-            updates,
-            reason: "nobody decided in time (hold_time_max)".to_owned(),
-            until: None,
-            replaced_by: None,
-            signed: None,
-        };
+        let (policy, reason) = (self.policy(), "nobody decided in time (hold_time_max)");
+        let step = HoldEntry { updates, ..hold_entry(hold, HoldStep::Expire, policy.digest(), reason) };
         match self.store.stepped(step) {
             // Somebody decided at the last moment.
             Err(StoreError::HoldIs(..)) => return Ok(()),
