@@ -31,8 +31,10 @@ impl<'w> Terminal<'w> {
     pub fn open_with(world: &'w World, principal: &str, arguments: &str) -> Self {
         let dir = tempfile::Builder::new().prefix("tty-").tempdir_in(world.path()).expect("a directory").keep();
         let ssh = world.ssh_command(principal);
-        let script =
-            format!("echo before\nsh -c 'echo $$ > pid; exec {ssh} {arguments}'\necho \"ended $?\"\nexec sleep 600\n");
+        let script = format!(
+            "echo before\nsh -c 'echo $$ > pid; exec {ssh} {arguments}'\nstatus=$?\necho \"ended $status\"\n\
+             echo $status > status\nexec sleep 600\n"
+        );
         write(&dir.join("script"), &script);
         let terminal = Self { world, dir };
         terminal.tmux(&["new-session", "-d", "-x", "80", "-y", "24", "sleep 600"]);
@@ -114,6 +116,13 @@ impl<'w> Terminal<'w> {
     /// Every byte that came to the terminal so far.
     pub fn written(&self) -> Vec<u8> {
         std::fs::read(self.dir.join("written")).expect("there")
+    }
+
+    /// Waits for ssh to end; its exit status. One that is killed leaves the screen as it was, wherever the cursor is.
+    pub fn status(&self) -> String {
+        let read = || std::fs::read_to_string(self.dir.join("status")).ok().filter(|text| text.ends_with('\n'));
+        wait_for(|| read().is_some());
+        read().expect("a status").trim().to_owned()
     }
 
     /// The process of ssh.
