@@ -1,0 +1,19 @@
+//! A transparency log: an append-only list of entries that nobody, its keeper included, can change unseen.
+//!
+//! The formats are those of C2SP (tlog-tiles, signed-note, tlog-checkpoint, tlog-cosignature, tlog-proof, tlog-policy,
+//! tlog-witness), the trees those of RFC 6962. Knows nothing of pushes and policies, calls nobody and takes no clients.
+
+mod frontier;
+mod hash;
+mod text;
+pub mod tile;
+pub mod tree;
+pub mod verify;
+
+#[cfg(test)]
+mod tests;
+
+pub use frontier::Frontier;
+pub use hash::Hash;
+pub use tile::{Tile, TileKind};
+pub use tree::{Node, Part};
