@@ -3,8 +3,12 @@
 //! The formats are those of C2SP (tlog-tiles, signed-note, tlog-checkpoint, tlog-cosignature, tlog-proof, tlog-policy,
 //! tlog-witness), the trees those of RFC 6962. Knows nothing of pushes and policies, calls nobody and takes no clients.
 
+pub mod checkpoint;
+pub mod cosignature;
 mod frontier;
 mod hash;
+pub mod key;
+pub mod note;
 mod text;
 pub mod tile;
 pub mod tree;
@@ -13,7 +17,11 @@ pub mod verify;
 #[cfg(test)]
 mod tests;
 
+pub use checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
+pub use cosignature::Cosigner;
 pub use frontier::Frontier;
 pub use hash::Hash;
+pub use key::{KeyKind, KeyName, VerifyingKey};
+pub use note::{Note, NoteSignature, Signer};
 pub use tile::{Tile, TileKind};
 pub use tree::{Node, Part};
