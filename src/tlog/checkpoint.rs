@@ -1,5 +1,6 @@
 //! Checkpoints (C2SP tlog-checkpoint): a log's name, size and root, as a note that the log has signed.
 
+use super::cosignature::cosigned_at;
 use super::key::{KeyName, VerifyingKey};
 use super::note::{Note, NoteError, NoteSignature, SignatureError, Signer};
 use super::{Hash, text};
@@ -131,12 +132,21 @@ impl SignedCheckpoint {
         &self.note
     }
 
-    /// Adds a cosignature, in the place of an older one by the same witness.
+    /// Adds those of the cosignatures that one of these witnesses made of this checkpoint, in the place of older ones,
+    /// and says how many they are. Others are left out.
     ///
     /// # Errors
     /// There are as many as a note may have.
-    pub fn add(&mut self, cosignature: NoteSignature) -> Result<(), NoteError> {
-        self.note.add(cosignature)
+    pub fn add_cosignatures(&mut self, given: &[NoteSignature], keys: &[VerifyingKey]) -> Result<usize, NoteError> {
+        let mut added = 0;
+        for signature in given {
+            let alone = Note::new(self.note.text().to_owned(), signature.clone());
+            if keys.iter().any(|key| cosigned_at(&alone, key).is_ok()) {
+                self.note.add(signature.clone())?;
+                added += 1;
+            }
+        }
+        Ok(added)
     }
 }
 

@@ -13,23 +13,6 @@ pub struct Frontier {
 }
 
 impl Frontier {
-    /// The edge of a tree of this size, from its partial tiles.
-    ///
-    /// # Errors
-    /// Those of `read`, which is asked for each partial tile there is and gives as many hashes as the tile is wide.
-    pub fn read<E>(size: u64, mut read: impl FnMut(Tile) -> Result<Vec<Hash>, E>) -> Result<Self, E> {
-        let (mut levels, mut rest) = (Vec::new(), size);
-        for level in 0.. {
-            if rest == 0 {
-                break;
-            }
-            let tile = Tile::of_tree(TileKind::Hashes { level }, rest / u64::from(WIDTH), size);
-            levels.push(tile.map(&mut read).transpose()?.unwrap_or_default());
-            rest /= u64::from(WIDTH);
-        }
-        Ok(Self { size, levels })
-    }
-
     #[must_use]
     pub const fn size(&self) -> u64 {
         self.size

@@ -5,13 +5,19 @@
 
 pub mod checkpoint;
 pub mod cosignature;
+mod disk;
 mod frontier;
 mod hash;
 pub mod key;
 pub mod note;
+pub mod policy;
+pub mod proof;
+mod reader;
+pub mod storage;
 mod text;
 pub mod tile;
 pub mod tree;
+mod trust;
 pub mod verify;
 
 #[cfg(test)]
@@ -23,5 +29,10 @@ pub use frontier::Frontier;
 pub use hash::Hash;
 pub use key::{KeyKind, KeyName, VerifyingKey};
 pub use note::{Note, NoteSignature, Signer};
+pub use policy::{Clock, TrustError, TrustPolicy, Trusted};
+pub use proof::{ProofFile, ProofFileError};
+pub use reader::LogReader;
+pub use storage::{Appended, Log, StorageError};
 pub use tile::{Tile, TileKind};
+pub use trust::{PolicyError, PolicyFlaw};
 pub use tree::{Node, Part};
