@@ -81,9 +81,9 @@ pub fn parse_answer(bytes: &[u8]) -> Result<Vec<NoteSignature>, NoteError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Hash;
     use super::super::checkpoint::{Checkpoint, SignedCheckpoint};
     use super::super::note::Signer;
-    use super::super::Hash;
     use super::*;
 
     fn name(text: &str) -> KeyName {

@@ -19,6 +19,7 @@ pub mod tile;
 pub mod tree;
 mod trust;
 pub mod verify;
+pub mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -34,5 +35,6 @@ pub use proof::{ProofFile, ProofFileError};
 pub use reader::LogReader;
 pub use storage::{Appended, Log, StorageError};
 pub use tile::{Tile, TileKind};
-pub use trust::{PolicyError, PolicyFlaw};
 pub use tree::{Node, Part};
+pub use trust::{PolicyError, PolicyFlaw};
+pub use witness::{AddCheckpoint, Witness};

@@ -167,7 +167,8 @@ impl Note {
 /// Signature lines, each with its newline.
 pub(super) fn parse_lines(lines: &str) -> Result<Vec<NoteSignature>, NoteError> {
     let lines = lines.strip_suffix('\n').ok_or(NoteError::SignatureLine)?;
-    let signatures = lines.split('\n').take(SIGNATURES_MAX + 1).map(NoteSignature::parse).collect::<Result<Vec<_>, _>>()?;
+    let signatures =
+        lines.split('\n').take(SIGNATURES_MAX + 1).map(NoteSignature::parse).collect::<Result<Vec<_>, _>>()?;
     if signatures.len() > SIGNATURES_MAX { Err(NoteError::ManySignatures) } else { Ok(signatures) }
 }
 

@@ -3,6 +3,7 @@
 use super::storage::StorageError;
 use super::{Hash, Node, Part, SignedCheckpoint, Tile, TileKind, VerifyingKey, disk, tile, tree};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 
 /// The tiles of a tree of some size.
@@ -46,10 +47,11 @@ impl Tiles {
         let mut known: HashMap<Tile, Vec<Hash>> = HashMap::new();
         let mut node = |node: Node| {
             let tile = Tile::of_node(node, self.size).ok_or(StorageError::NoSuchEntry)?;
-            if !known.contains_key(&tile) {
-                known.insert(tile, self.hashes(tile)?);
-            }
-            known.get(&tile).and_then(|hashes| tile.node_hash(node, hashes)).ok_or(StorageError::NoTile(tile))
+            let hashes = match known.entry(tile) {
+                Entry::Occupied(read) => read.into_mut(),
+                Entry::Vacant(place) => place.insert(self.hashes(tile)?),
+            };
+            tile.node_hash(node, hashes).ok_or(StorageError::NoTile(tile))
         };
         parts.into_iter().map(|part| part.hash(&mut node)).collect()
     }

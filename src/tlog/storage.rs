@@ -108,7 +108,7 @@ impl Log {
         if head.is_some_and(|head| head != checkpoint.to_string().as_bytes()) {
             return Err(StorageError::NotEmpty(root.to_owned()));
         }
-        for above in root.ancestors().skip(1).take(1).filter(|above| !above.as_os_str().is_empty()) {
+        if let Some(above) = root.parent().filter(|above| !above.as_os_str().is_empty()) {
             disk::sync_directory(above)?;
         }
         let checkpoint = publish(root, checkpoint, &signer)?;
@@ -261,7 +261,8 @@ fn grow_again(tiles: &Tiles, heads: &[&Checkpoint]) -> Result<Frontier, StorageE
     };
     check(&frontier)?;
     for index in 0..tiles.size.div_ceil(WIDTH.into()) {
-        let leaves = Tile::of_tree(TileKind::Hashes { level: 0 }, index, tiles.size).ok_or(StorageError::NoSuchEntry)?;
+        let leaves =
+            Tile::of_tree(TileKind::Hashes { level: 0 }, index, tiles.size).ok_or(StorageError::NoSuchEntry)?;
         for leaf in tiles.hashes(leaves)?.into_iter().take(leaves.width().into()) {
             let mut full = Vec::new();
             frontier.push(leaf, |tile, hashes| full.push((tile, hashes.to_vec()))).ok_or(StorageError::Full)?;

@@ -17,7 +17,9 @@ struct Tree {
 impl Tree {
     fn push(&mut self, entry: &[u8]) {
         let full = &mut self.full;
-        self.frontier.push(Hash::of_leaf(entry), |tile, hashes| drop(full.insert(tile, hashes.to_vec()))).expect("room");
+        self.frontier
+            .push(Hash::of_leaf(entry), |tile, hashes| drop(full.insert(tile, hashes.to_vec())))
+            .expect("room");
     }
 
     fn node(&self, node: Node) -> Hash {
@@ -148,7 +150,9 @@ fn a_consistency_proof_shows_one_thing_only() {
         }
     }
     let none = Hash::of_no_leaves();
-    let table: [((u64, &Hash), (u64, &Hash), &[Hash], Result<(), ProofError>); 8] = [
+    type Head<'a> = (u64, &'a Hash);
+    type Case<'a> = (Head<'a>, Head<'a>, &'a [Hash], Result<(), ProofError>);
+    let table: [Case<'_>; 8] = [
         ((0, &none), (300, &root), &[], Ok(())),
         ((0, &root), (300, &root), &[], Err(ProofError::Root)),
         ((0, &none), (300, &root), &[root], Err(ProofError::Length)),

@@ -29,7 +29,8 @@ mod tests {
     fn decimals_have_one_spelling() {
         let good = [("0", 0), ("7", 7), ("10", 10), ("9223372036854775807", NUMBER_MAX)];
         good.iter().for_each(|(text, number)| assert_eq!(decimal(text), Some(*number)));
-        let bad = ["", "00", "01", "+1", "-1", " 1", "1 ", "1e3", "0x1", "٣", "9223372036854775808", "18446744073709551616"];
+        let bad =
+            ["", "00", "01", "+1", "-1", " 1", "1 ", "1e3", "0x1", "٣", "9223372036854775808", "18446744073709551616"];
         bad.iter().for_each(|text| assert_eq!(decimal(text), None, "{text}"));
     }
 }

@@ -221,9 +221,25 @@ mod tests {
             assert_eq!(Tile::parse(path), Some(tile));
         }
         let bad = [
-            "tile/64/000", "tile/00/000", "tile/0/00", "tile/0/0000", "tile/0/x000/001", "tile/0/001/x002", "tile/0/x001",
-            "tile/0/000.p/0", "tile/0/000.p/256", "tile/0/000.p/01", "tile/0/000.p", "tile/0/", "tile/-1/000", "/tile/0/000",
-            "tile/data/000", "tile/0/000/", "tile/0/x018/x446/x744/x073/x709/x551/616", "tile/0/../000", "tile/256/000",
+            "tile/64/000",
+            "tile/00/000",
+            "tile/0/00",
+            "tile/0/0000",
+            "tile/0/x000/001",
+            "tile/0/001/x002",
+            "tile/0/x001",
+            "tile/0/000.p/0",
+            "tile/0/000.p/256",
+            "tile/0/000.p/01",
+            "tile/0/000.p",
+            "tile/0/",
+            "tile/-1/000",
+            "/tile/0/000",
+            "tile/data/000",
+            "tile/0/000/",
+            "tile/0/x018/x446/x744/x073/x709/x551/616",
+            "tile/0/../000",
+            "tile/256/000",
         ];
         bad.iter().for_each(|path| assert_eq!(Tile::parse(path), None, "{path}"));
     }

@@ -54,7 +54,11 @@ impl Part {
     /// Those of `node`.
     pub fn hash<E>(self, node: &mut impl FnMut(Node) -> Result<Hash, E>) -> Result<Hash, E> {
         let hashes = self.nodes().map(node).collect::<Result<Vec<_>, E>>()?;
-        Ok(hashes.into_iter().rev().reduce(|right, left| Hash::of_node(&left, &right)).unwrap_or_else(Hash::of_no_leaves))
+        Ok(hashes
+            .into_iter()
+            .rev()
+            .reduce(|right, left| Hash::of_node(&left, &right))
+            .unwrap_or_else(Hash::of_no_leaves))
     }
 }
 

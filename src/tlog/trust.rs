@@ -111,7 +111,9 @@ impl<'a> Draft<'a> {
             [word, ..] if word.starts_with(b"#") => Ok(()),
             [b"log", key] | [b"log", key, _] => self.log(key),
             [b"witness", name, key] | [b"witness", name, key, _] => self.witness(name, key),
-            [b"group", name, threshold, ref members @ ..] if !members.is_empty() => self.group(name, threshold, members),
+            [b"group", name, threshold, ref members @ ..] if !members.is_empty() => {
+                self.group(name, threshold, members)
+            }
             [b"quorum", name] => self.quorum(name),
             [b"log" | b"witness" | b"group" | b"quorum", ..] => Err(PolicyFlaw::Words),
             _ => Err(PolicyFlaw::Keyword),
@@ -189,7 +191,7 @@ impl<'a> Draft<'a> {
 #[cfg(test)]
 mod tests {
     use super::super::policy::{Clock, TrustError};
-    use super::super::{Checkpoint, Cosigner, Hash, KeyName, Note, SignedCheckpoint, Signer};
+    use super::super::{Checkpoint, CheckpointError, Cosigner, Hash, KeyName, Note, SignedCheckpoint, Signer};
     use super::*;
 
     fn signer() -> Signer {
@@ -220,7 +222,7 @@ mod tests {
     fn cosigned(by: &[(u8, u64)]) -> Note {
         let checkpoint = Checkpoint::new(signer().verifying_key().name(), 1, Hash::of_leaf(b"x"));
         let mut note = SignedCheckpoint::sign(checkpoint, &signer()).note().clone();
-        by.iter().for_each(|(n, time)| note.add(witness(*n).cosign(&note.text().to_owned(), *time)).expect("room"));
+        by.iter().for_each(|(n, time)| note.add(witness(*n).cosign(note.text(), *time)).expect("room"));
         note
     }
 
@@ -231,7 +233,10 @@ mod tests {
     #[test]
     fn what_is_no_policy_is_refused_with_its_line() {
         let (l, w1, w2) = (log(), line(1), line(2));
-        let as_witness = format!("witness L {}\n", Cosigner::from_seed(KeyName::parse("x").expect("a name"), &[1; 32]).verifying_key());
+        let as_witness = format!(
+            "witness L {}\n",
+            Cosigner::from_seed(KeyName::parse("x").expect("a name"), &[1; 32]).verifying_key()
+        );
         let table = [
             (String::new(), (1, PolicyFlaw::NoLog)),
             (l.clone(), (2, PolicyFlaw::NoQuorum)),
@@ -306,7 +311,8 @@ mod tests {
     fn a_cosignature_counts_for_a_time() {
         let two = format!("{}{}{}group G 2 W1 W2\nquorum G\n", log(), line(1), line(2));
         let none = format!("{}{}quorum none\n", log(), line(1));
-        let table: [(&str, &[(u8, u64)], Option<u64>, Option<TrustError>); 10] = [
+        type Case<'a> = (&'a str, &'a [(u8, u64)], Option<u64>, Option<TrustError>);
+        let table: [Case<'_>; 10] = [
             (&two, &[(1, 900), (2, 950)], Some(100), None),
             (&two, &[(1, 899), (2, 950)], Some(100), Some(TrustError::Stale)),
             (&two, &[(1, 899), (2, 950)], None, None),
@@ -320,7 +326,11 @@ mod tests {
         ];
         for (policy, by, age_max_s, error) in table {
             let policy = TrustPolicy::parse(policy.as_bytes()).expect("a policy");
-            assert_eq!(policy.check(cosigned(by), Clock { now_s: 1000, age_max_s }).err(), error, "{by:?} {age_max_s:?}");
+            assert_eq!(
+                policy.check(cosigned(by), Clock { now_s: 1000, age_max_s }).err(),
+                error,
+                "{by:?} {age_max_s:?}"
+            );
         }
     }
 
@@ -337,6 +347,4 @@ mod tests {
         let note = SignedCheckpoint::sign(checkpoint, &other).note().clone();
         assert_eq!(policy.check(note, clock).err(), Some(TrustError::Checkpoint(CheckpointError::Origin)));
     }
-
-    use super::super::CheckpointError;
 }
