@@ -16,6 +16,10 @@ pub struct Batch<'a> {
     directories: BTreeSet<PathBuf>,
 }
 
+/// Shows that a batch is on disk: what names its files may follow now.
+#[derive(Debug)]
+pub struct OnDisk(());
+
 impl<'a> Batch<'a> {
     pub fn new(root: &'a Path) -> Self {
         Self { root, open: Vec::new(), directories: BTreeSet::from([root.to_owned()]) }
@@ -39,9 +43,10 @@ impl<'a> Batch<'a> {
         self.open.drain(..).try_for_each(|(path, file)| file.sync_data().map_err(at(&path)))
     }
 
-    pub fn sync(mut self) -> Result<(), StorageError> {
+    pub fn sync(mut self) -> Result<OnDisk, StorageError> {
         self.sync_files()?;
-        self.directories.iter().try_for_each(|directory| sync_directory(directory))
+        self.directories.iter().try_for_each(|directory| sync_directory(directory))?;
+        Ok(OnDisk(()))
     }
 }
 

@@ -6,7 +6,7 @@
 //! done and can only be completed; `checkpoint`, signed; the partial tiles that are full now are removed. So a tree is
 //! on disk before it is signed, and after a crash at any point no other tree of its size ever is.
 
-use super::disk::{self, Batch, at};
+use super::disk::{self, Batch, OnDisk, at};
 use super::note::Signer;
 use super::reader::{LogReader, Tiles};
 use super::tile::{self, ENTRY_LENGTH_MAX, TileError, WIDTH};
@@ -111,7 +111,7 @@ impl Log {
         if let Some(above) = root.parent().filter(|above| !above.as_os_str().is_empty()) {
             disk::sync_directory(above)?;
         }
-        let checkpoint = publish(root, checkpoint, &signer)?;
+        let checkpoint = publish(root, checkpoint, &signer, Batch::new(root).sync()?)?;
         let (frontier, bundle, state) = (Frontier::default(), Vec::new(), State::Sound);
         Ok(Self { root: root.to_owned(), signer, frontier, bundle, checkpoint, state, _lock: lock })
     }
@@ -140,12 +140,12 @@ impl Log {
         let tiles = Tiles { root: root.to_owned(), size: head.size() };
         let frontier = grow_again(&tiles, &[checkpoint.checkpoint(), &head])?;
         let bundle = last_bundle(&tiles)?;
+        // What is handed out now must outlive a power cut, whoever put it there.
+        let found = Batch::new(root).sync()?;
         if checkpoint.checkpoint().size() < head.size() {
             let completed = Checkpoint::new(signer.verifying_key().name(), head.size(), *head.root());
-            checkpoint = publish(root, completed, &signer)?;
+            checkpoint = publish(root, completed, &signer, found)?;
         }
-        // What is handed out now must outlive a power cut, whoever put it there.
-        disk::sync_directory(root)?;
         Ok(Self { root: root.to_owned(), signer, frontier, bundle, checkpoint, state: State::Sound, _lock: lock })
     }
 
@@ -209,9 +209,9 @@ impl Log {
         if let Some(tile) = Tile::of_tree(TileKind::Entries, size / u64::from(WIDTH), size) {
             batch.write(&tile.to_string(), &self.bundle)?;
         }
-        batch.sync()?;
+        let tiles = batch.sync()?;
         let checkpoint = Checkpoint::new(self.signer.verifying_key().name(), size, self.frontier.root());
-        self.checkpoint = publish(&self.root, checkpoint, &self.signer)?;
+        self.checkpoint = publish(&self.root, checkpoint, &self.signer, tiles)?;
         full.iter().for_each(|tile| remove_partials(&self.root, *tile));
         Ok(())
     }
@@ -240,7 +240,12 @@ impl Log {
 }
 
 /// The point of no return: from here on, this is the log's tree of this size.
-fn publish(root: &Path, checkpoint: Checkpoint, signer: &Signer) -> Result<SignedCheckpoint, StorageError> {
+fn publish(
+    root: &Path,
+    checkpoint: Checkpoint,
+    signer: &Signer,
+    _tiles: OnDisk,
+) -> Result<SignedCheckpoint, StorageError> {
     disk::replace(root, HEAD, checkpoint.to_string().as_bytes())?;
     let signed = SignedCheckpoint::sign(checkpoint, signer);
     disk::replace(root, CHECKPOINT, signed.to_string().as_bytes())?;
