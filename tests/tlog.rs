@@ -7,6 +7,7 @@ use refgate::tlog::{
     SignedCheckpoint, Signer, StorageError, TrustError, TrustPolicy, VerifyingKey, Witness, cosignature, verify,
 };
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -94,6 +95,14 @@ fn a_log_is_the_files_that_the_specification_names() {
     grow(&mut log, 256, 100);
     let expected = ["checkpoint", "head", "lock", "tile/0/000", "tile/1/000.p/1", "tile/entries/000"];
     assert_eq!(names(data.path()), expected);
+    // Those that a killed process left are removed when the log is opened.
+    for left in ["tile/0/000.p", "tile/entries/000.p"] {
+        std::fs::create_dir(data.path().join(left)).expect("a directory");
+        std::fs::write(data.path().join(left).join("9"), b"left").expect("written");
+    }
+    drop(log);
+    let mut log = open(data.path());
+    assert_eq!(names(data.path()), expected);
     grow(&mut log, 257, 1);
     let reader = log.reader();
     assert_eq!(reader.entry(2).expect("it is there"), b"three");
@@ -166,6 +175,8 @@ fn a_log_has_one_writer_and_is_not_made_twice() {
     std::fs::remove_file(empty.join("checkpoint")).expect("it was there");
     assert!(matches!(Log::open(&empty, signer()), Err(StorageError::NoLog(_))));
     create(&empty);
+    let mode = std::fs::metadata(&empty).expect("a directory").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
     // What has entries is never made anew.
     let mut log = open(&empty);
     log.append(&["x"]).expect("appended");

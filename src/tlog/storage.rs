@@ -11,8 +11,9 @@ use super::note::Signer;
 use super::reader::{LogReader, Tiles};
 use super::tile::{self, ENTRY_LENGTH_MAX, TileError, WIDTH};
 use super::{Checkpoint, CheckpointError, Frontier, Hash, SignedCheckpoint, Tile, TileKind, text};
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 const HEAD: &str = "head";
@@ -89,12 +90,13 @@ pub struct Log {
 }
 
 impl Log {
-    /// Makes a log without entries. The directory may be there, but must be empty.
+    /// Makes a log without entries. The directory may be there, but must be empty; one that is made is for its owner
+    /// alone, who may open it to a web server.
     ///
     /// # Errors
     /// There is something in it, or it cannot be written.
     pub fn create(root: &Path, signer: Signer) -> Result<Self, StorageError> {
-        fs::create_dir_all(root).map_err(at(root))?;
+        DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(at(root))?;
         let lock = disk::lock(root)?;
         for found in fs::read_dir(root).map_err(at(root))? {
             // A crash while the log was made leaves at most its head, and a checkpoint not yet in its place.
@@ -140,6 +142,7 @@ impl Log {
         let tiles = Tiles { root: root.to_owned(), size: head.size() };
         let frontier = grow_again(&tiles, &[checkpoint.checkpoint(), &head])?;
         let bundle = last_bundle(&tiles)?;
+        remove_all_partials(&tiles);
         // What is handed out now must outlive a power cut, whoever put it there.
         let found = Batch::new(root).sync()?;
         if checkpoint.checkpoint().size() < head.size() {
@@ -274,8 +277,6 @@ fn grow_again(tiles: &Tiles, heads: &[&Checkpoint]) -> Result<Frontier, StorageE
             // The first is the one that the leaves were read from.
             full.iter().skip(1).try_for_each(|(tile, hashes)| compare(*tile, hashes))?;
             check(&frontier)?;
-            let bundle = full_bundle(frontier.size());
-            full.iter().map(|(tile, _)| *tile).chain(bundle).for_each(|tile| remove_partials(&tiles.root, tile));
         }
     }
     frontier.partial_tiles().try_for_each(|(tile, hashes)| compare(tile, hashes))?;
@@ -301,6 +302,16 @@ fn full_bundle(size: u64) -> Option<Tile> {
 
 fn bytes_of(hashes: &[Hash]) -> Vec<u8> {
     hashes.iter().flat_map(|hash| *hash.as_bytes()).collect()
+}
+
+/// Removes what an append that was killed could not.
+fn remove_all_partials(tiles: &Tiles) {
+    let levels = (0..8).map(|level| TileKind::Hashes { level });
+    for kind in levels.chain([TileKind::Entries]) {
+        let full = (0..).map_while(|index| Tile::of_tree(kind, index, tiles.size).filter(|tile| tile.is_full()));
+        full.filter(|tile| tiles.root.join(tile.to_string()).exists())
+            .for_each(|tile| remove_partials(&tiles.root, tile));
+    }
 }
 
 /// Removes the partial tiles that this full one replaces. Those that stay do no harm, and the next opening tries again.
