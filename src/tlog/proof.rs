@@ -55,8 +55,8 @@ impl ProofFile {
         let rest = rest.ok_or(ProofFileError::FirstLine)?;
         let (head, note) = rest.split_once("\n\n").ok_or(NoteError::NoSignatures)?;
         let mut lines = head.split('\n').peekable();
-        let extra = lines.next_if(|line| line.starts_with("extra "));
-        let extra = extra.map(|line| parse_extra(&line["extra ".len()..])).transpose()?;
+        let extra = lines.next_if(|line| line.starts_with("extra ")).and_then(|line| line.strip_prefix("extra "));
+        let extra = extra.map(parse_extra).transpose()?;
         let index = lines.next().and_then(|line| text::decimal(line.strip_prefix("index ")?));
         let index = index.ok_or(ProofFileError::Index)?;
         let hashes: Option<Vec<_>> = lines.take(PROOF_LENGTH_MAX + 1).map(Hash::from_base64).collect();

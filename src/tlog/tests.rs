@@ -1,7 +1,7 @@
 //! Trees, proofs and tiles against the vectors of RFC 6962 implementations and against an independent one.
 
 use super::verify::{self, ProofError};
-use super::{Frontier, Hash, Node, Part, Tile, tile, tree};
+use super::{Frontier, Hash, Node, Part, Tile, TileKind, tile, tree};
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use sha2::Sha256;
 use std::collections::HashMap;
@@ -181,4 +181,32 @@ fn roots_of_large_trees_come_from_their_tiles() {
 #[test]
 fn the_root_of_one_hash_is_itself() {
     assert_eq!(tile::complete_root(&[Hash::of_leaf(b"x")]), Hash::of_leaf(b"x"));
+}
+
+/// Numbers and proofs that no log would send, by a fixed seed: nothing panics, and nothing is shown by chance.
+#[test]
+fn hostile_numbers_and_proofs_show_nothing() {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut number = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let root = Hash::of_leaf(b"root");
+    for _ in 0..50_000 {
+        let (shift, other_shift) = (number() % 64, number() % 64);
+        let (one, two) = (number() >> shift, number() >> other_shift);
+        let proof = vec![Hash::of_leaf(b"x"); (number() % 70) as usize];
+        assert!(verify::inclusion(Hash::of_leaf(b"leaf"), one, two, &proof, &root).is_err());
+        assert!(verify::consistency((one, &Hash::of_leaf(b"old")), (two, &root), &proof).is_err());
+        let (inclusion, consistency) = (tree::inclusion(one, two), tree::consistency(one, two));
+        assert_eq!((inclusion.is_some(), consistency.is_some()), (one < two, one <= two));
+        for node in inclusion.into_iter().chain(consistency).flatten().flat_map(Part::nodes) {
+            assert!(Tile::of_node(node, two).is_some());
+        }
+        if let Some(tile) = Tile::of_tree(TileKind::Entries, one, two) {
+            assert_eq!(Tile::parse(&tile.to_string()), Some(tile));
+        }
+    }
 }
