@@ -21,6 +21,7 @@ pub mod secret;
 pub mod server;
 pub mod store;
 pub mod strict;
+pub mod tlog;
 pub mod trial;
 pub mod verbs;
 pub mod webhook;

@@ -164,6 +164,14 @@ pack_bytes_max = "1 GiB"
 idle_time_max = "5 min"
 "#;
 
+const LOG_KEY: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+/// The same key as a witness's: the mutations need not find its id.
+const WITNESS_KEY: &str = "w+4941c6fd+BBpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+const TREE_HASH: &str = "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=";
+const CHECKPOINT: &str = "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n\
+    — example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n";
+const COSIGNATURE: &str = "— witness.example.com/w1 jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0xUe+mbIUBkBIfZ+qnA==\n";
+
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let bytes = |texts: &[&str]| texts.iter().map(|text| text.as_bytes().to_vec()).collect::<Vec<_>>();
     let create = format!("{ZERO} {A} refs/heads/x\0 report-status-v2 side-band-64k push-options agent=git/2.47.3");
@@ -221,6 +229,32 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
                 b"[submodule \"x\"]\n\tpath = lib/x\n\turl = https://example.com/x.git\n\tupdate = none\n".to_vec();
             vec![commit.into_bytes(), tag.into_bytes(), tree, modules, b"*.png binary -diff\n# x\n".to_vec()]
         }
+        "note" => bytes(&[CHECKPOINT, COSIGNATURE]),
+        "vkey" => bytes(&[LOG_KEY, WITNESS_KEY]),
+        "trust_policy" => {
+            let log = format!("# who\nlog {LOG_KEY} https://log.example\n\n");
+            let witness = "w+c5b4ae66+BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+            bytes(&[
+                &format!("{log}quorum none\n"),
+                &format!("log {LOG_KEY}\n\twitness w {witness}\ngroup g any w\nquorum g\n"),
+            ])
+        }
+        "proof_file" => {
+            let hashes = format!("{TREE_HASH}\n{TREE_HASH}\n");
+            let head = "c2sp.org/tlog-proof@v1\n";
+            bytes(&[
+                &format!("{head}extra AAAA\nindex 7\n{hashes}\n{CHECKPOINT}"),
+                &format!("{head}index 0\n\n{CHECKPOINT}"),
+            ])
+        }
+        "add_checkpoint" => {
+            bytes(&[&format!("old 3\n{TREE_HASH}\n\n{CHECKPOINT}"), &format!("old 0\n\n{CHECKPOINT}{COSIGNATURE}")])
+        }
+        "tile" => vec![
+            b"tile/0/x001/x234/067.p/12".to_vec(),
+            b"tile/entries/000.p/255".to_vec(),
+            b"\0\x03one\0\0\0\x01x".to_vec(),
+        ],
         other => panic!("{other} has no seeds"),
     }
 }
@@ -277,4 +311,14 @@ fn what_an_upstream_sends() {
 fn what_people_write() {
     run("policy", 6_000);
     run("config", 6_000);
+}
+
+#[test]
+fn what_logs_and_witnesses_send() {
+    run("note", 40_000);
+    run("vkey", 20_000);
+    run("trust_policy", 20_000);
+    run("proof_file", 40_000);
+    run("add_checkpoint", 40_000);
+    run("tile", 80_000);
 }

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Which folders each folder may name. A stage also gets the output types of earlier stages, one by one: `folder::Type`.
-const MAY_NAME: [(&str, &[&str]); 24] = [
+const MAY_NAME: [(&str, &[&str]); 25] = [
     ("model", &[]),
     ("secret", &[]),
+    ("tlog", &["model::Escaped"]),
     ("strict", &["model::is_invisible"]),
     ("wire", &["model"]),
     ("config", &["model", "strict"]),
@@ -61,7 +62,7 @@ const MAY_NAME: [(&str, &[&str]); 24] = [
 ];
 
 /// Words that only these folders or files may have in their code. An empty list: nobody.
-const ONLY: [(&str, &[&str]); 24] = [
+const ONLY: [(&str, &[&str]); 25] = [
     // Only git/ starts a process; `try` plays the agent too, and makes its keys.
     ("Command::new", &["git/", "cli/try_.rs"]),
     ("CommandExt", &["git/"]),
@@ -76,6 +77,7 @@ const ONLY: [(&str, &[&str]); 24] = [
     // Only webhooks call out over HTTP; git does it for upstreams.
     ("ureq::", &["webhook/"]),
     ("rusqlite::", &["store/"]),
+    ("ed25519_dalek::", &["tlog/"]),
     // A push's manifests are written in it too; an edit of the policy needs the place of every value.
     ("toml::", &["strict/", "secret/rule.rs", "policy/rules/manifest/", "policy/edit/"]),
     ("gix::", &["git/", "diff/", "examine/", "inspect/", "model/", "receive/", "wire/"]),

@@ -3,6 +3,10 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+mod tlog;
+
+pub use tlog::{add_checkpoint, note, proof_file, tile, trust_policy, vkey};
+
 use refgate::config::Config;
 use refgate::model::{Escaped, RefName};
 use refgate::policy::Policy;
@@ -16,7 +20,7 @@ use std::path::Path;
 /// A target by its name.
 pub type Target = fn(&[u8]);
 
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("pkt_line", pkt_line),
     ("commands", commands),
     ("exec_line", exec_line),
@@ -26,6 +30,12 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("report", report),
     ("names", names),
     ("objects", objects),
+    ("note", note),
+    ("vkey", vkey),
+    ("trust_policy", trust_policy),
+    ("proof_file", proof_file),
+    ("add_checkpoint", add_checkpoint),
+    ("tile", tile),
 ];
 
 /// What is read is written again as it was, and no packet is longer than the bytes that came.
