@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Which folders each folder may name. A stage also gets the output types of earlier stages, one by one: `folder::Type`.
-const MAY_NAME: [(&str, &[&str]); 24] = [
+const MAY_NAME: [(&str, &[&str]); 25] = [
     ("model", &[]),
     ("secret", &[]),
     ("strict", &["model::is_invisible"]),
@@ -42,6 +42,7 @@ const MAY_NAME: [(&str, &[&str]); 24] = [
             "verbs",
         ],
     ),
+    ("evidence", &["model", "strict"]),
     ("verbs", &["diff", "events", "gate", "model", "policy", "record", "review", "store"]),
     (
         "gate",
@@ -81,7 +82,10 @@ const ONLY: [(&str, &[&str]); 24] = [
     ("gix::", &["git/", "diff/", "examine/", "inspect/", "model/", "receive/", "wire/"]),
     ("gix_pack::", &["git/", "receive/"]),
     // The manifests' JSON keeps keys that stand twice, which no ready type of serde_json does.
-    ("serde::", &["record/", "events/event.rs", "receive/message.rs", "secret/rule.rs", "policy/rules/manifest/"]),
+    (
+        "serde::",
+        &["record/", "evidence/", "events/event.rs", "receive/message.rs", "secret/rule.rs", "policy/rules/manifest/"],
+    ),
     ("nix::", &["git/", "cli/doctor/"]),
     ("ratatui_core::", &["review/"]),
     ("tokio::", &["server/", "observe/", "cli/"]),
