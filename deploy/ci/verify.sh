@@ -1,5 +1,5 @@
 #!/bin/sh
-# Verifies that a commit came through the gate, with git, openssl (3.0 or later), ssh-keygen and jq alone.
+# Verifies that a commit came through the gate, with git (2.34), openssl (3.0), ssh-keygen and jq (1.6) alone.
 #
 #   verify.sh --trust refgate.trust.json --ref refs/heads/main [option...] [COMMIT]
 #
@@ -49,6 +49,7 @@ case $max_age in null) ;; '' | *[!0-9]*) cannot "--max-age is a number of second
 for program in git openssl ssh-keygen jq; do
 	command -v "$program" >/dev/null 2>&1 || cannot "$program is not installed"
 done
+openssl pkeyutl -help 2>&1 | grep -q rawin || cannot "this openssl is older than 3.0"
 
 jq -es 'length == 1 and .[0].version == 1' "$trust" >"$tmp/version" 2>&1 || cannot "$trust is no trust file of version 1"
 resource=$(jq -er --arg repo "$repo" \

@@ -129,7 +129,9 @@ fn unquote(text: &str) -> Result<String, Flaw> {
 
 fn names(list: &str) -> Result<Vec<String>, Flaw> {
     let name = |name: &str| {
-        let is_plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
+        // A name that begins a comment, or ends a string of the trust file, could not be written again.
+        let is_plain = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\'');
+        let is_plain = is_plain && !name.is_empty() && !name.starts_with('#');
         if is_plain { Ok(name.to_owned()) } else { Err(Flaw::Name) }
     };
     list.split(',').map(name).collect()
@@ -227,6 +229,8 @@ mod tests {
             ("a ssh-ed25519 AAAA".to_owned(), Flaw::Key),
             (format!("a,,b {key}"), Flaw::Name),
             (format!("\"a b\" {key}"), Flaw::Name),
+            (format!("\"#a\" {key}"), Flaw::Name),
+            (format!("a' {key}"), Flaw::Name),
             (format!("\"a {key}"), Flaw::Quote),
             (format!("a namespaces=\"git {key}"), Flaw::Quote),
             (format!("a namespaces=\"\" {key}"), Flaw::Name),

@@ -1,6 +1,7 @@
 //! The decision as a statement: our predicate, `https://<domain>/attestation/push-decision/v0.1`.
 //!
-//! A stable format. Absent values are left out, lists are always there.
+//! A stable format. Absent values are left out, but for `old`, `new` and `refIndex`, which are null; lists are always
+//! there.
 
 use crate::evidence::decision::{Decision, Evaluation, History, Paths, PolicyMode, PolicyUsed};
 use crate::evidence::digest::Sha256Digest;

@@ -79,7 +79,7 @@ impl Summary {
         if decision.subject.tree.is_none() {
             return Err(NoSummary::NoTree);
         }
-        if decision.to_json().is_ok_and(|json| line.payload() != json.as_bytes()) {
+        if decision.to_json().ok().is_none_or(|json| line.payload() != json.as_bytes()) {
             return Err(NoSummary::OtherLine);
         }
         let inputs = std::iter::once(line.digest()).chain(decision.approvals.iter().map(|approval| approval.statement));

@@ -9,7 +9,7 @@ mod support;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use refgate::evidence::{Envelope, NotProven, Outcome, ResourceUri, Sha256Digest, Trust};
+use refgate::evidence::{Envelope, History, NotProven, Outcome, ResourceUri, Sha256Digest, Trust, UpdatedRef};
 use std::time::Duration;
 use world::{Asked, FOREIGN, K_ATT, K_GIT, MAIN, World, key, lines};
 
@@ -77,12 +77,31 @@ fn an_accepted_commit_is_proven_by_both() {
         let (ours, code, said) = both(&world, &trust, &note, &main_at_tip(&world));
         assert_eq!((ours, code, said), (Ok(()), 0, expected.clone()));
     }
+    // As long as a leaf may be, about.
+    let mut long = decision.clone();
+    long.evaluations = vec![long.evaluations[0].clone(); 700];
+    let (ours, code, said) = both(&world, &trust, &lines(&long), &main_at_tip(&world));
+    assert_eq!((ours, code, said), (Ok(()), 0, expected));
     // Git makes directories of the first digits when there are many notes.
     for fan_out in [world.tip[..2].to_owned(), format!("{}/{}", &world.tip[..2], &world.tip[2..4])] {
         world.publish(&note, K_GIT, &fan_out);
         let output = world.script(&trust, &main_at_tip(&world));
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
+}
+
+#[test]
+fn an_annotated_tag_is_proven_by_its_commit() {
+    let world = World::new();
+    let name = "refs/tags/v1";
+    let tag = world::id(&"1".repeat(40));
+    let mut decision = world.decision();
+    decision.subject.ref_name = world::ref_name(name);
+    decision.subject.tag = Some(tag);
+    decision.update = UpdatedRef { old: None, new: Some(tag), history: History::Kept };
+    let asked = Asked { ref_name: name, ..main_at_tip(&world) };
+    let (ours, code, _) = both(&world, &world.trust(), &lines(&decision), &asked);
+    assert_eq!((ours, code), (Ok(()), 0));
 }
 
 #[test]
