@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod diff;
 pub mod events;
+pub mod evidence;
 pub mod examine;
 pub mod forward;
 pub mod gate;

@@ -201,6 +201,21 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         ]),
         "policy" => bytes(&[POLICY, include_str!("../deploy/policy.toml")]),
         "config" => bytes(&[CONFIG, include_str!("../deploy/refgate.toml")]),
+        "evidence" => {
+            let key = refgate::evidence::GateKey::from_seed(&[1; 32]);
+            let statement = |kind: &str| {
+                let frame =
+                    r#"{"_type":"https://in-toto.io/Statement/v1","subject":[],"predicate":{},"predicateType":"#;
+                let text = format!("{frame}\"{kind}\"}}");
+                refgate::evidence::Envelope::sign(text.as_bytes(), &key).expect("short").to_string()
+            };
+            let note = format!("{}\n{}", statement("x"), statement("https://slsa.dev/verification_summary/v1"));
+            let commit = format!("tree {A}\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\nm\n");
+            let signers = "a@b,*@c valid-after=20260102Z,namespaces=\"git,x\" ssh-ed25519 \
+                           AAAAC3NzaC1lZDI1NTE5AAAAIBm/RAlphM3+hUG6wWfcO5bIUIaqMLa2ywxcOK1wMWbh c\n";
+            let pem = key.public().to_pem();
+            bytes(&[&note, &statement("x"), &commit, signers, &pem, targets::EVIDENCE_TRUST])
+        }
         "advertisement" => vec![
             packets(&[
                 &format!("{A} refs/heads/x\0report-status object-format=sha1"),

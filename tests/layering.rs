@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Which folders each folder may name. A stage also gets the output types of earlier stages, one by one: `folder::Type`.
-const MAY_NAME: [(&str, &[&str]); 25] = [
+const MAY_NAME: [(&str, &[&str]); 26] = [
     ("model", &[]),
     ("secret", &[]),
     ("tlog", &["model::Escaped"]),
@@ -43,6 +43,7 @@ const MAY_NAME: [(&str, &[&str]); 25] = [
             "verbs",
         ],
     ),
+    ("evidence", &["model", "strict"]),
     ("verbs", &["diff", "events", "gate", "model", "policy", "record", "review", "store"]),
     (
         "gate",
@@ -77,13 +78,16 @@ const ONLY: [(&str, &[&str]); 25] = [
     // Only webhooks call out over HTTP; git does it for upstreams.
     ("ureq::", &["webhook/"]),
     ("rusqlite::", &["store/"]),
-    ("ed25519_dalek::", &["tlog/"]),
+    ("ed25519_dalek::", &["evidence/", "tlog/"]),
     // A push's manifests are written in it too; an edit of the policy needs the place of every value.
     ("toml::", &["strict/", "secret/rule.rs", "policy/rules/manifest/", "policy/edit/"]),
     ("gix::", &["git/", "diff/", "examine/", "inspect/", "model/", "receive/", "wire/"]),
     ("gix_pack::", &["git/", "receive/"]),
     // The manifests' JSON keeps keys that stand twice, which no ready type of serde_json does.
-    ("serde::", &["record/", "events/event.rs", "receive/message.rs", "secret/rule.rs", "policy/rules/manifest/"]),
+    (
+        "serde::",
+        &["record/", "evidence/", "events/event.rs", "receive/message.rs", "secret/rule.rs", "policy/rules/manifest/"],
+    ),
     ("nix::", &["git/", "cli/doctor/"]),
     ("ratatui_core::", &["review/"]),
     ("tokio::", &["server/", "observe/", "cli/"]),

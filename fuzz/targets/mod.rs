@@ -8,6 +8,8 @@ mod tlog;
 pub use tlog::{add_checkpoint, note, proof_file, tile, trust_policy, vkey};
 
 use refgate::config::Config;
+use refgate::evidence::{Envelope, GateKey, LINE_BYTES_MAX, PublicKey, Question, Trust};
+use refgate::evidence::{parse_allowed_signers, sign_commit, verify};
 use refgate::model::{Escaped, RefName};
 use refgate::policy::Policy;
 use refgate::receive::check::{self, Cause, Report, Special};
@@ -20,7 +22,7 @@ use std::path::Path;
 /// A target by its name.
 pub type Target = fn(&[u8]);
 
-pub const TARGETS: [(&str, Target); 15] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("pkt_line", pkt_line),
     ("commands", commands),
     ("exec_line", exec_line),
@@ -36,6 +38,7 @@ pub const TARGETS: [(&str, Target); 15] = [
     ("proof_file", proof_file),
     ("add_checkpoint", add_checkpoint),
     ("tile", tile),
+    ("evidence", evidence),
 ];
 
 /// What is read is written again as it was, and no packet is longer than the bytes that came.
@@ -204,6 +207,65 @@ pub fn objects(data: &[u8]) {
     check::check_gitmodules(data).iter().for_each(|(_, detail)| shown(detail));
     let _ = check::check_gitattributes(data);
 }
+
+/// Nothing is proven by bytes that no trusted key signed; what is read is written again as it was.
+pub fn evidence(data: &[u8]) {
+    match Envelope::parse(data) {
+        Ok(envelope) => assert!(data.len() <= LINE_BYTES_MAX && envelope.keyids().count() > 0),
+        Err(error) => shown(&error.to_string()),
+    }
+    let trust = Trust::parse("refgate.trust", EVIDENCE_TRUST).expect("it is right");
+    let id = refgate::model::ObjectId::from_hex(&[b'a'; 40]).expect("hex");
+    let question = Question {
+        resource: trust.resource(None).expect("one"),
+        ref_name: &RefName::parse(b"refs/heads/main").expect("a ref"),
+        commit: id,
+        tree: id,
+        now: jiff::Timestamp::UNIX_EPOCH,
+        age_max: None,
+    };
+    shown(&verify(&trust, data, &question).expect_err("nobody has the key").to_string());
+    if let Ok(signed) = sign_commit(data, &GateKey::from_seed(&[1; 32])) {
+        assert!(sign_commit(&signed, &GateKey::from_seed(&[1; 32])).is_err(), "signed once");
+    }
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match Trust::parse("refgate.trust", text) {
+        Ok(trust) => assert_eq!(Trust::parse("refgate.trust", &trust.to_toml()).ok(), Some(trust)),
+        Err(problems) => shown(&problems.to_string()),
+    }
+    match parse_allowed_signers(text) {
+        Ok(signers) => {
+            let written: String = signers.iter().map(|signer| format!("{signer}\n")).collect();
+            assert_eq!(parse_allowed_signers(&written), Ok(signers));
+        }
+        Err(error) => shown(&error.to_string()),
+    }
+    if let Ok(key) = PublicKey::from_pem(text) {
+        assert_eq!(PublicKey::from_pem(&key.to_pem()), Ok(key));
+    }
+}
+
+/// The key of RFC 8410, whose other half is not used here.
+pub const EVIDENCE_TRUST: &str = r#"
+version = 1
+[[verifier]]
+id = "https://gate.example/refgate/v0"
+valid_after = 2026-01-01T00:00:00Z
+key = '''
+-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+-----END PUBLIC KEY-----
+'''
+[repo.app]
+resource_uri = "git+ssh://gate.example/app"
+[notes]
+allowed_signers = '''
+gate@gate.example namespaces="git" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBm/RAlphM3+hUG6wWfcO5bIUIaqMLa2ywxcOK1wMWbh
+'''
+[log]
+policy = "quorum none"
+checkpoint = "x"
+"#;
 
 /// Text for a terminal: lines of what can be seen.
 fn shown(text: &str) {

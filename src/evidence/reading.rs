@@ -1,0 +1,65 @@
+//! A decision as a verifier reads it: the fields it checks or shows. Others may be there; later versions will have more.
+
+use crate::evidence::decision_form::NamedPolicy;
+use crate::evidence::digest::Sha256Digest;
+use crate::evidence::spelling::Seconds;
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DecisionRead {
+    pub decision_id: String,
+    pub push_id: String,
+    pub outcome: String,
+    pub resource_uri: String,
+    #[serde(rename = "ref")]
+    pub moved: MovedRead,
+    pub actor: Option<ActorRead>,
+    pub policy: PolicyRead,
+    pub approvals: Vec<ApprovedRead>,
+    pub previous: PreviousRead,
+    pub times: TimesRead,
+    pub gate: GateRead,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct MovedRead {
+    pub name: String,
+    pub new: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ActorRead {
+    pub id: String,
+    pub kind: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct PolicyRead {
+    #[serde(flatten)]
+    pub named: NamedPolicy,
+    pub mode: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ApprovedRead {
+    pub statement_sha256: Sha256Digest,
+    pub approver: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PreviousRead {
+    pub ref_index: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct TimesRead {
+    pub decided: Seconds,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct GateRead {
+    pub id: String,
+}
