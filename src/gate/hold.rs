@@ -9,7 +9,7 @@ use crate::gate::push::Pushed;
 use crate::model::{Effect, Finding, HoldState, Place, PushId, RefName};
 use crate::policy::{Decision, Demand};
 use crate::receive::{Reply, Retry, Standing, Verdict};
-use crate::record::{DecisionEntry, HoldEntry, HoldStep, UpdateEntry};
+use crate::record::{HoldEntry, HoldStep, UpdateEntry};
 use crate::store::{Hold, StoreError, holds};
 use jiff::{SignedDuration, Timestamp};
 use std::time::{Duration, Instant};
@@ -57,7 +57,8 @@ impl Push<'_> {
             None => {
                 entry.hold_until = Some(later(entry.time, self.limits.hold_time_max));
                 entry.held_bytes = Some(bytes);
-                replaced = self.replaced(&entry)?;
+                let refs: Vec<&RefName> = entry.updates.iter().map(|update| &update.name).collect();
+                replaced = self.replaced(&refs, &entry.policy)?;
                 let quarantine = std::mem::replace(&mut pushed.quarantine, packs.nothing());
                 packs.keep(self.id, quarantine).map_err(Fault::Held)?;
             }
@@ -114,18 +115,17 @@ impl Push<'_> {
         Ok(Some(Finding { rule, effect: Effect::Refuse, would: None, place: Place::default(), message, fix }))
     }
 
-    /// Held pushes whose place this one takes: of the same principal, to one of the same refs.
-    pub(super) fn replaced(&self, entry: &DecisionEntry) -> Result<Vec<HoldEntry>, Fault> {
-        if self.holds.is_none() {
+    /// Held pushes of the same principal to one of these refs, whose place this push takes.
+    pub(super) fn replaced(&self, refs: &[&RefName], policy: &str) -> Result<Vec<HoldEntry>, Fault> {
+        if self.holds.is_none() || refs.is_empty() {
             return Ok(Vec::new());
         }
-        let refs: Vec<&RefName> = entry.updates.iter().map(|update| &update.name).collect();
         let (repo, principal) = (&self.target.name, &self.session.principal.name);
-        let found = self.store.ask(|tables| holds::overlapping(tables, repo, principal, &refs))?;
+        let found = self.store.ask(|tables| holds::overlapping(tables, repo, principal, refs))?;
         let reason = "a newer push to the same ref took its place";
         let step = |hold: &Hold| HoldEntry {
             replaced_by: Some(self.id),
-            ..hold_entry(hold, HoldStep::Supersede, &entry.policy, reason)
+            ..hold_entry(hold, HoldStep::Supersede, policy, reason)
         };
         Ok(found.iter().map(step).collect())
     }

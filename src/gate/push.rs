@@ -1,6 +1,6 @@
 //! One push, from the advertisement to the report: the story of ARCHITECTURE.md in its order.
 
-use crate::forward::{Connection, ForwardError, Source};
+use crate::forward::{Connection, ForwardError, Outcome, RefOutcome, Source};
 use crate::gate::answer::retry_after;
 use crate::gate::asked::{self, Asked};
 use crate::gate::fault::Fault;
@@ -239,13 +239,7 @@ impl Push<'_> {
         }
         let entry = self.entry(&pushed, &judged);
         let notes = self.notes()?;
-        let replaced = match (&judged.judgement.decision, entry.purpose) {
-            (Decision::Accept(_), Purpose::Push) => self.replaced(&entry)?,
-            _ => Vec::new(),
-        };
-        let dropped: Vec<PushId> = replaced.iter().map(|step| step.push).collect();
-        self.record(&entry, replaced, notes.pushes())?;
-        dropped.iter().for_each(|push| self.holds.iter().for_each(|packs| packs.remove(*push)));
+        self.record(&entry, Vec::new(), notes.pushes())?;
         drop(judged.turn.take());
         match (&judged.judgement.decision, pushed.asked.purpose) {
             (Decision::Accept(_), Purpose::Review | Purpose::Check) => {
@@ -342,8 +336,29 @@ impl Push<'_> {
         let options = if matches!(self.target.base, Base::Own { .. }) { &pushed.options[..] } else { &[] };
         let mut relay = |text: &[u8]| self.target.relay(reply, text);
         let sent = self.send(approval, snapshot.connection, source, options, &judged.proposed, &mut relay);
+        self.supersede(approval, &sent);
         self.answer_outcomes(&sent, &pushed.request.updates, &judged.judgement, notes, reply);
         self.target.keep_sent(&sent, &judged.facts, Some(pushed.quarantine).filter(|_| !has_strays));
+    }
+
+    /// Ends held pushes of the same principal to refs that have moved for this one. One that stays for want of a working
+    /// store is refused at its approval: the upstream has moved.
+    fn supersede(&self, approval: &Approval, sent: &[RefOutcome]) {
+        let has_moved = |update: &&RefUpdate| {
+            sent.iter().any(|outcome| outcome.name == update.name && matches!(outcome.outcome, Outcome::Ok(_)))
+        };
+        let refs: Vec<&RefName> = approval.updates().iter().filter(has_moved).map(|update| &update.name).collect();
+        let steps = self.replaced(&refs, self.policy.digest()).unwrap_or_else(|error| {
+            tracing::error!(%error, "held pushes to the same refs cannot be read");
+            Vec::new()
+        });
+        for step in steps {
+            let push = step.push;
+            match self.store.stepped(step) {
+                Ok(_) => self.holds.iter().for_each(|packs| packs.remove(push)),
+                Err(error) => tracing::warn!(push.id = %push, %error, "a held push is not superseded"),
+            }
+        }
     }
 
     /// Whether the pack brought objects that none of the refs reaches: nobody has judged them, and they go nowhere.

@@ -356,3 +356,18 @@ fn long_names_and_many_pushes_fit_a_screen() {
     }
     assert_eq!(world.json_verb("dana", "held").len(), 51);
 }
+
+#[test]
+fn a_push_that_the_upstream_refuses_takes_nobodys_place() {
+    let world = World::new(HOLD_RULES);
+    let client = world.clone_as("claude-1");
+    let (push, _) = held(&client, "ci", "on: push\n");
+    world.upstream_hook("pre-receive", "exit 1");
+    client.git(&["checkout", "-q", "-b", "plain", "origin/main"]);
+    client.commit(&[("src/a.rs", "a\n")], "plain");
+    client.push_head("ci").refused_by("upstream.refused");
+    assert_eq!(state(&world, &push), "waiting");
+    std::fs::remove_file(world.upstream.join("hooks/pre-receive")).expect("there");
+    client.push_head("ci").accepted();
+    assert_eq!((state(&world, &push).as_str(), held_packs(&world)), ("superseded", 0));
+}
