@@ -43,7 +43,7 @@ fn slow(hook: &str) -> (World, PathBuf) {
     let [entered, release] = ["entered", "release"].map(|name| world.path().join(name).display().to_string());
     world.upstream_hook(
         hook,
-        &format!("cat > /dev/null; : > '{entered}'\nwhile ! test -s '{release}'; do sleep 0.05; done\nexit $(cat '{release}')"),
+        &format!("cat > /dev/null; : > '{entered}'\nwhile ! test -s '{release}'; do test -e '{entered}' || exit 1; sleep 0.05; done\nexit $(cat '{release}')"),
     );
     let dir = {
         let client = world.clone_as("claude-1");

@@ -265,8 +265,8 @@ fn killed_between_approval_and_outcome_it_is_forwarded_exactly_once() {
         world.upstream_hook(
             "pre-receive",
             &format!(
-                "cat > /dev/null; echo $PPID > '{}.new'; mv '{}.new' '{}'\nwhile ! test -s '{}'; do sleep 0.05; done\nexit $(cat '{}')",
-                entered.display(), entered.display(), entered.display(), release.display(), release.display()
+                "cat > /dev/null; echo $PPID > '{}.new'; mv '{}.new' '{}'\nwhile ! test -s '{}'; do test -e '{}' || exit 1; sleep 0.05; done\nexit $(cat '{}')",
+                entered.display(), entered.display(), entered.display(), release.display(), entered.display(), release.display()
             ),
         );
         // One line for each time that a ref moves.
@@ -307,7 +307,7 @@ fn killed_after_the_upstream_took_it_it_is_settled_as_forwarded() {
     let [entered, release] = ["entered", "release"].map(|name| world.path().join(name).display().to_string());
     world.upstream_hook(
         "post-receive",
-        &format!("cat >> '{entered}'\nwhile ! test -s '{release}'; do sleep 0.05; done"),
+        &format!("cat >> '{entered}'\nwhile ! test -s '{release}'; do test -e '{entered}' || exit 1; sleep 0.05; done"),
     );
     let (push, commit) = held(&world.clone_as("claude-1"), "ci", "on: push\n");
     let mut approve = world.ssh_exec("dana", &[], &format!("approve {push}"));
