@@ -65,6 +65,7 @@ async fn serve(gate: Arc<Gate>, host_key: russh::keys::PrivateKey) -> Result<(),
     tasks.spawn(follow_policy(Arc::clone(&gate), shutdown.clone())?);
     tasks.spawn(settle_the_rest(Arc::clone(&gate), shutdown.clone()));
     tasks.spawn(tend(Arc::clone(&gate), shutdown.clone()));
+    tasks.spawn(send_again(Arc::clone(&gate), shutdown.clone()));
     tasks.spawn(stop_waiting(Arc::clone(&gate), shutdown.clone()));
     if let Some(address) = gate.config.metrics_listen {
         let listener =
@@ -114,8 +115,21 @@ async fn stop_waiting(gate: Arc<Gate>, shutdown: CancellationToken) {
     gate.stop();
 }
 
-/// Lets held pushes expire, and tries approved ones again that did not get to the upstream: ever less often.
+/// Lets held pushes expire, and what is kept for a time go.
 async fn tend(gate: Arc<Gate>, shutdown: CancellationToken) {
+    const PAUSE: Duration = Duration::from_secs(1);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+        let again = Arc::clone(&gate);
+        let _ = tokio::task::spawn_blocking(move || again.tend()).await;
+    }
+}
+
+/// Tries approved pushes again that did not get to the upstream: ever less often.
+async fn send_again(gate: Arc<Gate>, shutdown: CancellationToken) {
     const PAUSE: Duration = Duration::from_secs(1);
     const PAUSE_MAX: Duration = Duration::from_secs(60);
     let mut pause = PAUSE;
@@ -125,7 +139,7 @@ async fn tend(gate: Arc<Gate>, shutdown: CancellationToken) {
             () = tokio::time::sleep(pause) => {}
         }
         let again = Arc::clone(&gate);
-        let left = tokio::task::spawn_blocking(move || again.tend()).await;
+        let left = tokio::task::spawn_blocking(move || again.send_again()).await;
         pause = if matches!(left, Ok(0)) { PAUSE } else { PAUSE_MAX.min(pause * 2) };
     }
 }

@@ -115,7 +115,7 @@ impl Push<'_> {
         let watch = Watch::default();
         let reply = Reply::new(output, request.capabilities.clone(), &request.updates);
         std::thread::scope(|scope| {
-            scope.spawn(|| watch.run(&reply));
+            scope.spawn(|| watch.run(Some(&reply)));
             let _end = EndOnDrop(&watch);
             if let Err((fault, updates)) = self.take_in(snapshot, request, input, &reply, &watch) {
                 self.abort(&updates, &fault, &reply);

@@ -7,16 +7,16 @@ use crate::forward::{Outcome, RefOutcome, Source};
 use crate::gate::fault::Fault;
 use crate::gate::judge::{Judged, MOVED, Occasion, Push};
 use crate::gate::under_way::UnderWay;
+use crate::gate::watch::{EndOnDrop, Watch};
 use crate::gate::{Gate, Session, Target, records};
 use crate::model::{Finding, HoldState, PrincipalName};
 use crate::policy::{Decision, Demand, Hearing, Policy};
 use crate::receive::{Quarantine, Received};
-use crate::record::{ApprovalRef, DecisionEntry, HoldEntry, HoldStep, ReleaseEntry};
+use crate::record::{Actor, ApprovalRef, DecisionEntry, HoldEntry, HoldStep, ReleaseEntry};
 use crate::store::{Approved, Hold, StoreError, holds};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
-use std::sync::atomic::AtomicBool;
 
 /// What came of an approval.
 #[derive(Debug)]
@@ -97,18 +97,21 @@ impl Gate {
         let new_objects = quarantine.store()?;
         let objects = u32::try_from(entry.objects).unwrap_or(u32::MAX);
         let received = Received { objects, pack_bytes: entry.pack_bytes, ..Received::default() };
-        let stop = AtomicBool::new(false);
-        let judged = push.judge(&updates, &snapshot.refs, (Some(&new_objects), target.objects()), &received, &stop)?;
+        let watch = Watch::default();
+        watch.stage("judging", self.config.limits.judge_time_max);
+        let objects = (Some(&new_objects), target.objects());
+        let judged = std::thread::scope(|scope| {
+            scope.spawn(|| watch.run(None));
+            let _end = EndOnDrop(&watch);
+            push.judge(&updates, &snapshot.refs, objects, &received, &watch.stop)
+        })?;
         let demands = &judged.judgement.demands;
+        let is_asked = |actor: &Actor| demands.iter().any(|demand| demand.may.contains(&actor.principal));
+        if !demands.is_empty() && new.is_some_and(|actor| !is_asked(actor)) {
+            return Ok(Released::NotAsked(judged.judgement.demands));
+        }
         match &judged.judgement.decision {
             Decision::Refuse => self.refuse_release(case, approval, judged.judgement.findings),
-            Decision::Hold | Decision::Accept(_)
-                if new.is_some_and(|actor| {
-                    !demands.is_empty() && !demands.iter().any(|demand| demand.may.contains(&actor.principal))
-                }) =>
-            {
-                Ok(Released::NotAsked(judged.judgement.demands))
-            }
             Decision::Hold => {
                 if let Some(approval) = approval {
                     self.store.stepped(approval)?;

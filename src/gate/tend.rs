@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use std::collections::HashSet;
 
 impl Gate {
-    /// Does what is due. Returns how many approved pushes could not be sent now either.
-    pub fn tend(&self) -> usize {
+    /// Does what is due by the clock.
+    pub fn tend(&self) {
         let now = Timestamp::now();
         match self.store.ask(|tables| holds::expired(tables, now)) {
             Ok(expired) => expired.iter().for_each(|hold| {
@@ -27,6 +27,10 @@ impl Gate {
             }
         }
         self.forget_undo(now);
+    }
+
+    /// Sends approved pushes that did not get to the upstream. Returns how many could not be sent now either.
+    pub fn send_again(&self) -> usize {
         let again = self.store.ask(holds::again).unwrap_or_else(|error| {
             tracing::error!(%error, "approved pushes cannot be read");
             Vec::new()

@@ -49,8 +49,8 @@ impl Watch {
         self.changed.notify_all();
     }
 
-    /// Runs beside the push until [`Watch::end`]. A client that hangs up shows elsewhere.
-    pub fn run(&self, reply: &Reply<'_>) {
+    /// Runs beside the push until [`Watch::end`]. A client that hangs up shows elsewhere; of a release there is none.
+    pub fn run(&self, reply: Option<&Reply<'_>>) {
         let mut told = String::new();
         let mut last = Instant::now();
         loop {
@@ -67,6 +67,7 @@ impl Watch {
             }
             let text = state.text.clone();
             drop(state);
+            let Some(reply) = reply else { continue };
             if text != told && !reply.is_quiet() {
                 let _ = reply.progress(&format!("refgate: {text}\n"));
                 told = text;

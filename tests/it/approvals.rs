@@ -305,3 +305,19 @@ fn many_decide_at_once_and_one_counts() {
     }
     world.record_holds();
 }
+
+#[test]
+fn who_is_not_asked_ends_nothing() {
+    let rules = HOLD_RULES.replace("approvers = [\"owners\"]", "approvers = [\"dana\"]");
+    let grant = "[[grant]]\nto = \"lee\"\nrepo = \"app\"\nrefs = \"refs/heads/lee/**\"\nallow = [\"create\"]\n";
+    let world = World::new(&format!("{rules}{grant}"));
+    let client = world.clone_as("claude-1");
+    let (push, _) = held(&client, "ci", "on: push\n");
+    let refusing = "[rule.no-ci]\nkind = \"text\"\nforbid = [\"on: push\"]\nthen = \"refuse\"\n";
+    world.write_policy(&format!("{GRANTS}{rules}{grant}{refusing}"));
+    wait_for(|| world.log().contains("the policy was replaced"));
+    not_approved(&world, "lee", &format!("approve {push}"), "", "your approval counts for nothing here");
+    assert_eq!(state(&world, &push), "waiting");
+    not_approved(&world, "dana", &format!("approve {push}"), "", "no-ci");
+    assert_eq!(state(&world, &push), "refused");
+}
