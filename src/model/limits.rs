@@ -117,3 +117,11 @@ impl Default for Limits {
         }
     }
 }
+
+/// A size in the largest unit that says it exactly, as settings are written: `1 GiB`, or `1500 bytes`.
+#[must_use]
+pub fn exact_size(bytes: u64) -> String {
+    const UNITS: [(u32, &str); 4] = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let unit = UNITS.iter().find(|(shift, _)| bytes > 0 && bytes.trailing_zeros() >= *shift);
+    unit.map_or_else(|| format!("{bytes} bytes"), |(shift, name)| format!("{} {name}", bytes >> shift))
+}

@@ -22,7 +22,7 @@ pub use finding::{Effect, Finding, Fix, Place};
 pub use fold::{fold_segment, fold_text, folds_to, strip_ntfs};
 pub use gix::ObjectId;
 pub use hold_state::HoldState;
-pub use limits::Limits;
+pub use limits::{Limits, exact_size};
 pub use name::{HookName, InvalidName, PrincipalKind, PrincipalName, RepoName};
 pub use purpose::Purpose;
 pub use push_id::{InvalidPushId, PushId};

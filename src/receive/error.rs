@@ -1,7 +1,7 @@
 //! What can go wrong while a pack is received, and whose fault it is.
 
 use crate::git::ReadError;
-use crate::model::ObjectId;
+use crate::model::{ObjectId, exact_size};
 use std::io;
 
 /// Why a pack was not taken. A bad object is not among these: it is an [`super::ObjectProblem`], so that all are told.
@@ -27,13 +27,13 @@ pub enum ClientFault {
     Version(u32),
     #[error("the pack's checksum is wrong")]
     Checksum,
-    #[error("the pack is larger than {} (pack_bytes_max)", size(*.0))]
+    #[error("the pack is larger than {} (pack_bytes_max)", exact_size(*.0))]
     PackBytes(u64),
     #[error("the pack has more than {0} objects (pack_objects_max)")]
     PackObjects(u32),
-    #[error("an object is larger than {} (object_bytes_max)", size(*.0))]
+    #[error("an object is larger than {} (object_bytes_max)", exact_size(*.0))]
     ObjectBytes(u64),
-    #[error("the pack unfolds to more than {} (inflated_bytes_max)", size(*.0))]
+    #[error("the pack unfolds to more than {} (inflated_bytes_max)", exact_size(*.0))]
     InflatedBytes(u64),
     #[error("a delta chain is longer than {0} (delta_depth_max); repack with a smaller pack.depth")]
     DeltaDepth(u16),
@@ -82,13 +82,6 @@ impl ReceiveError {
             Self::Stopped => "stopped before the whole pack was checked; nothing was changed".to_owned(),
         }
     }
-}
-
-/// A size in the unit the settings are written in.
-fn size(bytes: u64) -> String {
-    const UNITS: [(u32, &str); 4] = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
-    let unit = UNITS.iter().find(|(shift, _)| bytes > 0 && bytes.trailing_zeros() >= *shift);
-    unit.map_or_else(|| format!("{bytes} bytes"), |(shift, name)| format!("{} {name}", bytes >> shift))
 }
 
 #[cfg(test)]

@@ -190,13 +190,7 @@ pub fn open_approvals(connection: &Connection, repo: &RepoName) -> Result<HashMa
     Ok(found)
 }
 
-/// The newest held pushes of a principal, whatever their state.
-pub fn of_principal(connection: &Connection, name: &PrincipalName, max: usize) -> Result<Vec<Hold>, StoreError> {
-    let sql = format!("SELECT {HOLD} FROM hold WHERE principal = ?1 ORDER BY since_ms DESC, push DESC LIMIT ?2");
-    all(connection, &sql, params![name.as_str(), max as u64])
-}
-
-/// Those of a principal that wait.
+/// Held pushes of a principal that wait.
 pub fn waiting_of(connection: &Connection, name: &PrincipalName) -> Result<Vec<Hold>, StoreError> {
     let sql = format!("SELECT {HOLD} FROM hold WHERE principal = ?1 AND state = 'waiting' ORDER BY since_ms, push");
     all(connection, &sql, [name.as_str()])

@@ -6,7 +6,7 @@ mod agents_md;
 mod json;
 mod text;
 
-use crate::model::{Effect, Escaped, Limits, PrincipalName, Purpose, RepoName, UpdateKind};
+use crate::model::{Effect, Escaped, Limits, PrincipalName, Purpose, RepoName, UpdateKind, exact_size};
 use crate::policy::grant::Grant;
 use crate::policy::rules::Rule;
 use crate::policy::settings::{Mode, Review};
@@ -146,7 +146,7 @@ impl GrantBrief {
             read: grant.read.show(name.as_str()),
             until: grant.until,
             pushes: quota.pushes.map(|rate| format!("{}/{}", rate.max, rate.per.as_str())),
-            bytes: quota.bytes.map(|rate| format!("{}/{}", bytes(rate.max), rate.per.as_str())),
+            bytes: quota.bytes.map(|rate| format!("{}/{}", exact_size(rate.max), rate.per.as_str())),
         }
     }
 }
@@ -196,18 +196,11 @@ fn words(key: &Key, name: &PrincipalName) -> Vec<String> {
     let word = |item: serde_json::Value| match item {
         serde_json::Value::String(text) => Escaped(text.replace("{principal}", name.as_str()).as_bytes()).to_string(),
         serde_json::Value::Number(number) if key.name.contains("bytes") || key.name.contains("size") => {
-            number.as_u64().map_or_else(|| number.to_string(), bytes)
+            number.as_u64().map_or_else(|| number.to_string(), exact_size)
         }
         other => other.to_string(),
     };
     items.into_iter().map(word).collect()
-}
-
-/// `1 GiB`, or `1500 bytes`.
-fn bytes(amount: u64) -> String {
-    const UNITS: [(u32, &str); 4] = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
-    let unit = UNITS.iter().find(|(shift, _)| amount > 0 && amount.trailing_zeros() >= *shift);
-    unit.map_or_else(|| format!("{amount} bytes"), |(shift, word)| format!("{} {word}", amount >> shift))
 }
 
 /// A few of many.

@@ -194,7 +194,7 @@ fn sizes_and_lists_are_short() {
     for (amount, shown) in
         [(0, "0 bytes"), (1500, "1500 bytes"), (1024, "1 KiB"), (5 << 20, "5 MiB"), (1 << 40, "1 TiB")]
     {
-        assert_eq!(bytes(amount), shown);
+        assert_eq!(exact_size(amount), shown);
     }
     let list: Vec<String> = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
     assert_eq!(few(&list, 4), ["a", "b", "c", "d"]);

@@ -1,7 +1,7 @@
 //! The brief for a person: aligned, at most 80 columns wide, no more than is needed.
 
-use super::{Brief, GrantBrief, RuleBrief, bytes, few};
-use crate::model::Purpose;
+use super::{Brief, GrantBrief, RuleBrief, few};
+use crate::model::{Purpose, exact_size};
 use crate::policy::settings::Review;
 use std::fmt::Write;
 
@@ -38,7 +38,7 @@ impl Brief {
             let _ = writeln!(text, "to ask for review  git push origin HEAD:{review}BRANCH");
         }
         let limits = &self.limits;
-        let (pack, file) = (bytes(limits.pack_bytes_max), bytes(limits.object_bytes_max));
+        let (pack, file) = (exact_size(limits.pack_bytes_max), exact_size(limits.object_bytes_max));
         let (refs, commits) = (limits.ref_updates_max, limits.commits_max);
         let most = format!("{pack} a push, {file} a file, {refs} refs, {commits} commits");
         wrap(&mut text, "at most            ", 19, &split(&most));
