@@ -12,7 +12,7 @@ const MAY_NAME: [(&str, &[&str]); 26] = [
     ("tlog", &["model::Escaped"]),
     ("strict", &["model::is_invisible"]),
     ("wire", &["model"]),
-    ("config", &["model", "strict"]),
+    ("config", &["model", "strict", "evidence::ResourceUri", "tlog::VerifyingKey", "tlog::KeyKind"]),
     ("git", &["model", "wire", "config::Upstream", "config::Token"]),
     ("receive", &["model", "wire", "git"]),
     ("inspect", &["model", "git"]),

@@ -1,7 +1,11 @@
 //! The document `refgate.toml`: which keys there are and what each may hold.
 
 use super::upstream::{self, Address, Refused};
-use super::{Config, LogFormat, PolicySource, PushedPolicy, Repo, StaleFetch, Token, Upstream, limits, webhook};
+use super::{
+    Config, LogFormat, PolicySource, Publish, PushedPolicy, Repo, StaleFetch, Token, Upstream, evidence, limits,
+    webhook,
+};
+use crate::evidence::ResourceUri;
 use crate::model::{Limits, RefName, RepoName};
 use crate::strict::{self, Problem, Problems, Table, Value};
 use std::collections::BTreeMap;
@@ -32,7 +36,8 @@ fn read(root: &mut Table<'_, '_>, base: &Path, problems: &mut List) -> Option<Co
     let metrics_listen = root.get("metrics_listen").and_then(|value| socket_address(value, problems));
     let public_address = root.get("public_address").and_then(|value| public_address(value, problems));
     let domain = root.get("domain").map_or_else(|| Some(DOMAIN_DEFAULT.to_owned()), |value| domain(value, problems));
-    let repos = root.get("repo").map_or_else(|| Some(BTreeMap::new()), |value| repos(value, base, problems));
+    let named = domain.as_deref().unwrap_or(DOMAIN_DEFAULT);
+    let repos = root.get("repo").map_or_else(|| Some(BTreeMap::new()), |value| repos(value, (base, named), problems));
     if let (Some(PolicySource::Pushed(pushed)), Some(repos)) = (&policy, &repos)
         && !repos.contains_key(&pushed.repo)
         && let Some(value) = root.get("policy")
@@ -51,6 +56,7 @@ fn read(root: &mut Table<'_, '_>, base: &Path, problems: &mut List) -> Option<Co
     let webhooks = root
         .get("webhook")
         .map_or_else(|| Some(BTreeMap::new()), |value| webhook::read(value, repos.as_ref(), base, problems));
+    let witnesses = root.get("evidence").map_or_else(|| Some(Vec::new()), |value| evidence::read(value, problems));
     let limits = root.get("limits").map_or_else(|| Some(Limits::default()), |value| read_limits(value, problems));
     Some(Config {
         listen: listen?,
@@ -64,6 +70,7 @@ fn read(root: &mut Table<'_, '_>, base: &Path, problems: &mut List) -> Option<Co
         public_address,
         domain: domain?,
         webhooks: webhooks?,
+        witnesses: witnesses?,
     })
 }
 
@@ -200,31 +207,56 @@ fn public_keys(value: Value<'_, '_>, problems: &mut List) -> Option<Vec<ssh_key:
     Some(keys)
 }
 
-fn repos(value: Value<'_, '_>, base: &Path, problems: &mut List) -> Option<BTreeMap<RepoName, Repo>> {
-    let mut repos = BTreeMap::new();
+fn repos(value: Value<'_, '_>, (base, domain): (&Path, &str), problems: &mut List) -> Option<BTreeMap<RepoName, Repo>> {
+    let mut repos: BTreeMap<RepoName, Repo> = BTreeMap::new();
     for (key, span, value) in value.table(problems)?.entries() {
         let name = RepoName::parse(&key);
         if let Err(error) = &name {
             problems.push(Problem::new(span, error.to_string()).help("clients write it as ssh://host/NAME"));
         }
         let Some(mut table) = value.table(problems) else { continue };
-        let repo = repo(&mut table, base, problems);
+        let resource = evidence::resource(table.get("resource_uri"), problems);
+        let draft = repo(&mut table, base, problems);
         table.finish(problems);
-        if let (Ok(name), Some(repo)) = (name, repo) {
-            repos.insert(name, repo);
+        let Ok(name) = name else { continue };
+        let Some(resource) = resource.and_then(|uri| uri.or_else(|| evidence::resource_default(domain, &name))) else {
+            continue;
+        };
+        if let Some((other, _)) = repos.iter().find(|(_, known)| known.resource == resource) {
+            let problem = Problem::new(value.span(), format!("[repo.{other}] has the same resource_uri"));
+            problems.push(problem.help("what is stated for one of them would count for the other"));
+        }
+        if let Some(draft) = draft {
+            repos.insert(name, draft.with(resource));
         }
     }
     Some(repos)
 }
 
-fn repo(table: &mut Table<'_, '_>, base: &Path, problems: &mut List) -> Option<Repo> {
+/// A repository without its name in statements.
+struct Draft {
+    upstream: Upstream,
+    stale_fetch: StaleFetch,
+    trusted: Option<Vec<String>>,
+    publish: Publish,
+}
+
+impl Draft {
+    fn with(self, resource: ResourceUri) -> Repo {
+        let Self { upstream, stale_fetch, trusted, publish } = self;
+        Repo { upstream, stale_fetch, trusted, resource, publish }
+    }
+}
+
+fn repo(table: &mut Table<'_, '_>, base: &Path, problems: &mut List) -> Option<Draft> {
     let upstream = upstream(table, base, problems);
     let stale_fetch = table.get("stale_fetch").map_or(Some(StaleFetch::Refuse), |value| stale_fetch(value, problems));
     let trusted = match table.get("trusted") {
         Some(value) => Some(ref_patterns(value, problems)?),
         None => None,
     };
-    Some(Repo { upstream: upstream?, stale_fetch: stale_fetch?, trusted })
+    let publish = table.get("evidence").map_or(Some(Publish::notes()), |value| evidence::publish(value, problems));
+    Some(Draft { upstream: upstream?, stale_fetch: stale_fetch?, trusted, publish: publish? })
 }
 
 fn stale_fetch(value: Value<'_, '_>, problems: &mut List) -> Option<StaleFetch> {

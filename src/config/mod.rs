@@ -4,12 +4,15 @@
 //! `check-config`, of `doctor` and of the stage that uses it.
 
 mod document;
+mod evidence;
 mod limits;
 mod upstream;
 mod webhook;
 
+use crate::evidence::ResourceUri;
 use crate::model::{EventKind, HookName, Limits, RefName, RepoName};
 use crate::strict::Problems;
+use crate::tlog::VerifyingKey;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -60,6 +63,8 @@ pub struct Config {
     pub domain: String,
     /// Who is told of events.
     pub webhooks: BTreeMap<HookName, Webhook>,
+    /// Who is asked to cosign the log's checkpoints.
+    pub witnesses: Vec<Witness>,
 }
 
 /// Where the admin's policy is.
@@ -105,6 +110,40 @@ pub struct Repo {
     pub stale_fetch: StaleFetch,
     /// Ref patterns whose tips are trusted, instead of "the default branch and what no grant lets an agent write".
     pub trusted: Option<Vec<String>>,
+    /// How statements call it.
+    pub resource: ResourceUri,
+    pub publish: Publish,
+}
+
+/// Where the evidence of a repository goes in its upstream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Publish {
+    Off,
+    At {
+        /// Statements, as git notes.
+        notes: RefName,
+        /// The log's checkpoint, hashes and proofs.
+        log: RefName,
+    },
+}
+
+impl Publish {
+    /// Where git and other tools look for notes.
+    fn notes() -> Self {
+        let name = |text: &str| RefName::parse(text.as_bytes());
+        match (name("refs/notes/refgate"), name("refs/refgate/log")) {
+            (Ok(notes), Ok(log)) => Self::At { notes, log },
+            (Ok(_) | Err(_), Ok(_) | Err(_)) => Self::Off,
+        }
+    }
+}
+
+/// A witness (C2SP tlog-witness) of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witness {
+    /// Where it takes `/add-checkpoint`.
+    pub url: String,
+    pub key: VerifyingKey,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

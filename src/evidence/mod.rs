@@ -11,6 +11,7 @@ mod decision_form;
 mod digest;
 mod dsse;
 mod export;
+mod identity;
 mod json;
 mod key;
 mod keys;
@@ -34,6 +35,7 @@ pub use decision::{
 };
 pub use digest::Sha256Digest;
 pub use dsse::{Envelope, EnvelopeError, LINE_BYTES_MAX, Line, PAYLOAD_TYPE, pae};
+pub use identity::Identity;
 pub use key::{GateKey, NotAKey, PublicKey};
 pub use keys::{KeyError, KeyPurpose, Keys, PublishedKey};
 pub use levels::{Continuity, RefControls, RefHistory};

@@ -234,9 +234,20 @@ impl Gate {
         let entry = self.decision_of(&hold)?;
         let refs = self.approved_refs(&entry)?;
         let policy = self.policy();
-        let of = ApprovalOf { domain: &self.config.domain, push, repo: &hold.repo, refs, policy: policy.digest() };
+        let of = self.approval_of(&hold, refs, &policy)?;
         let until = later(Timestamp::now(), self.config.limits.approval_time_max);
         of.text(until).map_err(|error| DeskError::Internal(error.into()))
+    }
+
+    fn approval_of<'a>(
+        &'a self,
+        hold: &Hold,
+        refs: Vec<ApprovedRef>,
+        policy: &'a Policy,
+    ) -> Result<ApprovalOf<'a>, DeskError> {
+        let repo = self.config.repos.get(&hold.repo).ok_or(StoreError::NotHeld(hold.push))?;
+        let (domain, resource) = (&self.config.domain, repo.resource.as_str());
+        Ok(ApprovalOf { domain, push: hold.push, resource, refs, policy: policy.digest() })
     }
 
     fn check_signed(
@@ -249,13 +260,7 @@ impl Gate {
     ) -> Result<(Timestamp, String), DeskError> {
         let entry = self.decision_of(hold)?;
         let refs = self.approved_refs(&entry)?;
-        let of = ApprovalOf {
-            domain: &self.config.domain,
-            push: hold.push,
-            repo: &hold.repo,
-            refs,
-            policy: policy.digest(),
-        };
+        let of = self.approval_of(hold, refs, policy)?;
         let refused = || DeskError::Signature(of.namespace());
         let signature = signed.signature.parse::<ssh_key::SshSig>().map_err(|_| refused())?;
         let key = ssh_key::PublicKey::from(signature.public_key().clone());

@@ -4,7 +4,7 @@
 //! namespace keeps such a signature apart from every other use of the key. Nothing in it is believed; each field must be
 //! what the gate itself would write.
 
-use crate::model::{ObjectId, PushId, RefName, RepoName};
+use crate::model::{ObjectId, PushId, RefName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,8 @@ pub struct ApprovalOf<'a> {
     /// How the gate calls itself in statements.
     pub domain: &'a str,
     pub push: PushId,
-    pub repo: &'a RepoName,
+    /// How statements call the repository.
+    pub resource: &'a str,
     pub refs: Vec<ApprovedRef>,
     /// SHA-256 of the policy, in hex.
     pub policy: &'a str,
@@ -160,7 +161,7 @@ impl ApprovalOf<'_> {
             predicate_type: format!("https://{}/attestation/approval/v0.1", self.domain),
             predicate: Predicate {
                 push_id: self.push.to_string(),
-                resource_uri: format!("git+ssh://{}/{}", self.domain, self.repo),
+                resource_uri: self.resource.to_owned(),
                 refs,
                 policy: PolicyDigest { sha256: self.policy.to_owned() },
                 verdict: "approve".to_owned(),
@@ -181,8 +182,6 @@ mod tests {
 
     #[test]
     fn a_statement_approves_what_it_names_and_nothing_else() {
-        let repo = RepoName::parse("app").expect("a name");
-        let other = RepoName::parse("other").expect("a name");
         let name = |text: &str| RefName::parse(text.as_bytes()).expect("a name");
         let approved = |n: &str, old: Option<ObjectId>, new: &str| ApprovedRef {
             name: name(n),
@@ -192,7 +191,7 @@ mod tests {
         };
         let push = PushId::generate();
         let refs = || vec![approved("refs/heads/x", Some(id("a")), "b")];
-        let this = ApprovalOf { domain: "gate", push, repo: &repo, refs: refs(), policy: "00" };
+        let this = ApprovalOf { domain: "gate", push, resource: "git+ssh://gate/app", refs: refs(), policy: "00" };
         let until: Timestamp = "2026-05-02T00:00:00Z".parse().expect("a time");
         let now: Timestamp = "2026-05-01T00:00:00Z".parse().expect("a time");
         let text = this.text(until).expect("text");
@@ -204,7 +203,7 @@ mod tests {
         );
         let refused = [
             (ApprovalOf { push: PushId::generate(), ..this.clone() }, NotThis::Push),
-            (ApprovalOf { repo: &other, ..this.clone() }, NotThis::Repo),
+            (ApprovalOf { resource: "git+ssh://gate/other", ..this.clone() }, NotThis::Repo),
             (ApprovalOf { refs: vec![approved("refs/heads/y", Some(id("a")), "b")], ..this.clone() }, NotThis::Refs),
             (ApprovalOf { refs: vec![approved("refs/heads/x", Some(id("a")), "c")], ..this.clone() }, NotThis::Refs),
             (ApprovalOf { refs: vec![approved("refs/heads/x", None, "b")], ..this.clone() }, NotThis::Refs),
