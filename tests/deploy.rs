@@ -63,6 +63,9 @@ fn the_example_shows_every_setting_and_every_limit_with_its_default() {
         "metrics_listen",
         "stale_fetch",
         "trusted",
+        "evidence",
+        "resource_uri",
+        "witnesses",
         "secret",
         "events",
     ] {
