@@ -6,6 +6,7 @@
 mod document;
 mod evidence;
 mod limits;
+mod repository;
 mod upstream;
 mod webhook;
 
