@@ -10,6 +10,7 @@ mod findings;
 mod hook;
 mod init;
 mod log;
+mod log_export;
 mod policy;
 mod receive_pack;
 mod rules;
@@ -53,7 +54,7 @@ enum Command {
     Policy(policy::PolicyCommand),
     /// Tell of the kinds of rules and the presets there are.
     Rules(rules::RulesArgs),
-    /// Show the record of pushes, or verify it.
+    /// Show the record of pushes, verify it, or export the log.
     Log(LogArgs),
     /// Run as a hook of an existing bare repository.
     #[command(subcommand)]
@@ -90,7 +91,10 @@ pub struct DoctorArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct LogArgs {
+    #[command(subcommand)]
+    pub command: Option<LogCommand>,
     /// Pushes to this repository only.
     #[arg(long, value_name = "NAME")]
     pub repo: Option<String>,
@@ -112,12 +116,34 @@ pub struct LogArgs {
     /// The records as they are kept, one JSON object a line, oldest first.
     #[arg(long)]
     pub json: bool,
-    /// Compute the hash chain again and print its head.
+    /// Compute the log's tree from the records again and print its root.
     #[arg(long, conflicts_with_all = ["repo", "principal", "decision", "push", "since", "limit"])]
     pub verify: bool,
     /// A head that was printed before and must be in the chain.
     #[arg(long, value_name = "HASH", requires = "verify")]
     pub head: Option<String>,
+    /// The data directory, instead of the settings' one.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum LogCommand {
+    /// Write the leaves of the transparency log, oldest first.
+    Export(LogExportArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct LogExportArgs {
+    /// One leaf a line, its very bytes: line N is leaf N, and SHA-256 of a zero byte and the line is its hash.
+    #[arg(long, required_unless_present = "decoded")]
+    pub jsonl: bool,
+    /// One object a line instead, with `index` and what is in the leaf, readable.
+    #[arg(long, conflicts_with = "jsonl")]
+    pub decoded: bool,
+    /// From this index on.
+    #[arg(long, value_name = "INDEX", default_value_t = 0)]
+    pub from: u64,
     /// The data directory, instead of the settings' one.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,

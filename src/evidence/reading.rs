@@ -2,7 +2,9 @@
 
 use crate::evidence::decision_form::NamedPolicy;
 use crate::evidence::digest::Sha256Digest;
+use crate::evidence::dsse::Envelope;
 use crate::evidence::spelling::Seconds;
+use crate::evidence::statement;
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -62,4 +64,16 @@ pub(super) struct TimesRead {
 #[derive(Debug, Deserialize)]
 pub(super) struct GateRead {
     pub id: String,
+}
+
+/// Of a decision's line: the digest of the record that it is bound to. Nothing else of it is looked at.
+#[must_use]
+pub fn record_of(line: &[u8]) -> Option<Sha256Digest> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Bound {
+        record_sha256: Sha256Digest,
+    }
+    let envelope = Envelope::parse(line).ok()?;
+    statement::parse::<Bound>(envelope.payload()).map(|statement| statement.predicate.record_sha256)
 }

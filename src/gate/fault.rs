@@ -39,6 +39,8 @@ pub enum Fault {
     Read(#[from] ReadError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("evidence cannot be made: {0}")]
+    Evidence(String),
     #[error("the policy that was pushed cannot be tried: {0}")]
     Policy(String),
     #[error("it took longer than {0} allows")]
@@ -73,6 +75,7 @@ impl Fault {
             | Self::Gone(_)
             | Self::Replaced
             | Self::Policy(_)
+            | Self::Evidence(_)
             | Self::Mirror(_)
             | Self::Quarantine(_)
             | Self::Read(_)
@@ -141,6 +144,7 @@ impl Fault {
             | Self::Gone(_)
             | Self::Replaced
             | Self::Policy(_)
+            | Self::Evidence(_)
             | Self::Mirror(_)
             | Self::Quarantine(_)
             | Self::Read(_)

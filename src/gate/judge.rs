@@ -3,7 +3,7 @@
 use crate::examine::SecretCache;
 use crate::gate::held::HeldPacks;
 use crate::gate::proposal::Proposed;
-use crate::gate::{Keeper, Session, Target, fault::Fault};
+use crate::gate::{Attest, Keeper, Session, Target, fault::Fault, notebook};
 use crate::git::{ObjectStore, Objects};
 use crate::model::{Effect, Finding, Limits, ObjectId, Place, PushFacts, PushId, RefName, RefUpdate, Usage};
 use crate::observe::{Metrics, Stage};
@@ -40,6 +40,8 @@ pub struct Push<'a> {
     pub gate: &'a str,
     pub hearing: Hearing<'a>,
     pub occasion: Occasion,
+    /// By whom it is stated what was decided; none if nothing is.
+    pub attest: Option<&'a Attest>,
 }
 
 /// When a push is judged.
@@ -134,6 +136,9 @@ impl Push<'_> {
         let held: HashMap<&RefName, ObjectId> = refs.iter().map(|(name, id)| (name, *id)).collect();
         for update in updates {
             let now = held.get(&update.name).copied();
+            if notebook::is_for_evidence(&self.target.publish, &update.name) {
+                findings.push(for_evidence(&update.name));
+            }
             if self.target.is_symbolic(&update.name) {
                 findings.push(symbolic(&update.name));
             }
@@ -159,6 +164,17 @@ impl Push<'_> {
             }
         }
         Ok(())
+    }
+}
+
+fn for_evidence(name: &RefName) -> Finding {
+    Finding {
+        rule: "ref.evidence".to_owned(),
+        effect: Effect::Refuse,
+        would: None,
+        place: Place { ref_name: Some(name.clone()), ..Place::default() },
+        message: "this ref is the gate's own: it holds the evidence of what was accepted".to_owned(),
+        fix: "push to a ref of another name".to_owned(),
     }
 }
 

@@ -5,6 +5,8 @@
 mod amend;
 mod answer;
 mod asked;
+mod attest;
+mod changes;
 mod desk;
 mod existing;
 mod fault;
@@ -16,7 +18,9 @@ mod judge;
 mod keeper;
 mod look;
 mod made;
+mod notebook;
 mod notes;
+mod outside;
 mod owners;
 mod proposal;
 mod push;
@@ -34,12 +38,14 @@ mod upkeep;
 mod watch;
 
 pub use amend::Amended;
+pub use attest::Attest;
 pub use desk::DeskError;
 pub use existing::Answer;
 pub use judge::{Occasion, Push};
 pub use keeper::{Keeper, KeeperError, Kept, Stamp, read as read_policy, write as write_policy};
 pub use look::Looked;
 pub use made::Made;
+pub use notebook::Notebook;
 pub use owners::OwnersCache;
 pub use release::{Released, has_moved};
 pub use see::Seen;
@@ -47,6 +53,7 @@ pub use stop::Ended;
 pub use target::{Base, Target};
 
 use crate::config::{Config, Repo, StaleFetch};
+use crate::evidence::{Identity, KeyError, Keys};
 use crate::examine::SecretCache;
 use crate::git::mirror::{Mirror, MirrorError};
 use crate::git::upload_pack::{self, FetchProtocol};
@@ -55,7 +62,7 @@ use crate::observe::Metrics;
 use crate::policy::{Hearing, PatternList, Policy, Principal};
 use crate::receive::{GATE_UNKNOWN, Quarantine};
 use crate::record::EventEntry;
-use crate::store::{Revoked, Store, StoreError};
+use crate::store::{Notary, Revoked, Store, StoreError};
 use crate::wire::pkt_line;
 use held::HeldPacks;
 use jiff::Timestamp;
@@ -79,6 +86,7 @@ pub struct Gate {
     targets: Arc<BTreeMap<RepoName, Target>>,
     upkeep: Upkeep,
     packs: HeldPacks,
+    attest: Attest,
     /// How clients call the gate's verbs.
     address: String,
     pub sessions: Sessions,
@@ -115,6 +123,8 @@ pub enum OpenError {
     Mirror(RepoName, #[source] MirrorError),
     #[error(transparent)]
     Policy(#[from] KeeperError),
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     #[error("cannot start a thread: {0}")]
     Upkeep(#[source] io::Error),
     #[error("repository {0}: {1}")]
@@ -124,7 +134,12 @@ pub enum OpenError {
 impl Gate {
     /// Opens everything below the data directory, removes what a crash left, and settles what was under way.
     pub fn open(config: Config) -> Result<Self, OpenError> {
-        let store = Store::open(&config.data)?;
+        let identity = Identity::new(&config.domain);
+        let now = Timestamp::now();
+        let keys = Arc::new(Keys::open(&config.data.join("keys"), now)?);
+        let notary = Notary::new(&config.data, &identity, keys, now)?;
+        let store = Store::open_with(&config.data, Some(notary.clone()))?;
+        let attest = Attest::new(&config, identity, notary).map_err(OpenError::Upkeep)?;
         let mut targets = BTreeMap::new();
         for (name, repo) in &config.repos {
             targets.insert(name.clone(), open_target(&config, name, repo)?);
@@ -142,6 +157,7 @@ impl Gate {
             secrets: SecretCache::new(Some(fingerprint_key::load_or_create(&config.data)?)),
             targets,
             packs,
+            attest,
             address: ssh_command(config.public_address.as_deref()),
             sessions: Sessions::default(),
             revoked: RwLock::default(),
@@ -262,6 +278,7 @@ impl Gate {
             gate: &self.address,
             hearing: Hearing::default(),
             occasion: Occasion::Push,
+            attest: Some(&self.attest),
         }
     }
 
@@ -334,6 +351,10 @@ fn open_target(config: &Config, name: &RepoName, repo: &Repo) -> Result<Target, 
         base: Base::Mirror(mirror),
         releases: Mutex::default(),
         owners: OwnersCache::default(),
+        resource: Some(repo.resource.clone()),
+        publish: repo.publish.clone(),
+        tips: Mutex::default(),
+        notes: Mutex::default(),
     })
 }
 

@@ -1,20 +1,23 @@
 //! One push, from the advertisement to the report: the story of ARCHITECTURE.md in its order.
 
-use crate::forward::{Connection, ForwardError, Outcome, RefOutcome, Source};
+use crate::evidence::{Decision as Statement, Outcome};
+use crate::forward::{Connection, ForwardError, Outcome as Sent, RefOutcome, Source};
 use crate::gate::answer::retry_after;
 use crate::gate::asked::{self, Asked};
+use crate::gate::attest::Stating;
 use crate::gate::fault::Fault;
 use crate::gate::judge::{Judged, Push};
 use crate::gate::notes::Notes;
 use crate::gate::target::Base;
 use crate::gate::watch::{EndOnDrop, Watch};
-use crate::gate::{ProtocolVersion, records};
+use crate::gate::{ProtocolVersion, notebook, records};
 use crate::git::{ObjectStore, Objects};
 use crate::model::{ObjectId, Purpose, PushId, RefName, RefUpdate};
 use crate::observe::Stage;
 use crate::policy::{Approval, Decision, Hearing};
-use crate::receive::{self, Quarantine, Received, Reply, Verdict};
-use crate::record::{DecisionEntry, HoldEntry};
+use crate::receive::{self, Quarantine, Receipt, Received, Reply, Verdict};
+use crate::record::{DecisionEntry, HoldEntry, Verdict as RecordedAs};
+use crate::store::{Stated, Written};
 use crate::wire::advertisement;
 use crate::wire::command::{self, CommandError, Request};
 use crate::wire::pkt_line;
@@ -100,7 +103,9 @@ impl Push<'_> {
         output: &mut (dyn Write + Send),
     ) -> Result<(), Unheard> {
         let snapshot = self.snapshot()?;
-        let visible = snapshot.refs.iter().filter(|(name, _)| self.may_read(name)).map(|(name, id)| (name, id));
+        // A mirroring client takes away what it is told of and does not have.
+        let is_shown = |name: &RefName| self.may_read(name) && !notebook::is_for_evidence(&self.target.publish, name);
+        let visible = snapshot.refs.iter().filter(|(name, _)| is_shown(name)).map(|(name, id)| (name, id));
         let version_1 = version == ProtocolVersion::V1;
         let capabilities = self.capabilities(&snapshot.connection);
         advertisement::encode(output, version_1, visible, &capabilities).map_err(Unheard::Client)?;
@@ -153,9 +158,11 @@ impl Push<'_> {
     /// Asks the upstream for its refs and brings the mirror in step.
     pub(super) fn snapshot(&self) -> Result<Snapshot<'_>, Fault> {
         let failed = |error: ForwardError| Fault::Upstream(error.into());
+        let known = self.known_tips()?;
         let connection = Connection::open(&self.target.upstream, self.limits, self.lock).map_err(failed)?;
         let refs = connection.refs().to_vec();
         self.target.sync(&refs, self.limits)?;
+        self.look_outside(known.as_deref(), &refs)?;
         Ok(Snapshot { connection, refs, taken: Instant::now() })
     }
 
@@ -238,8 +245,10 @@ impl Push<'_> {
             return self.hold(holds, pushed, judged, reply);
         }
         let entry = self.entry(&pushed, &judged);
-        let notes = self.notes()?;
-        self.record(&entry, Vec::new(), notes.pushes())?;
+        let mut notes = self.notes()?;
+        let decisions = self.decisions(&pushed, &judged, &entry)?;
+        let written = self.record(&entry, decisions, Vec::new(), notes.pushes())?;
+        notes.receipt = Receipt::of(&written);
         drop(judged.turn.take());
         match (&judged.judgement.decision, pushed.asked.purpose) {
             (Decision::Accept(_), Purpose::Review | Purpose::Check) => {
@@ -247,7 +256,7 @@ impl Push<'_> {
             }
             (Decision::Accept(approval), Purpose::Push) => {
                 watch.stage("forwarding to the upstream", self.limits.forward_time_max);
-                self.forward(approval, snapshot, pushed, &judged, &notes, reply);
+                self.forward(approval, snapshot, pushed, &judged, (&written.stated, &notes), reply);
             }
             (Decision::Hold, purpose) => {
                 let verdict = if purpose == Purpose::Check { Verdict::WouldHold } else { Verdict::NotHeld };
@@ -283,14 +292,37 @@ impl Push<'_> {
     pub(super) fn record(
         &self,
         entry: &DecisionEntry,
+        decisions: Vec<Statement>,
         replaced: Vec<HoldEntry>,
         told: Vec<PushId>,
-    ) -> Result<(), Fault> {
+    ) -> Result<Written, Fault> {
         let begun = Instant::now();
-        self.store.decided_over(entry, replaced, told)?;
+        let written = self.store.decided_over(entry, decisions, replaced, told)?;
         self.metrics.stage(Stage::Record, begun.elapsed());
         self.count(entry);
-        Ok(())
+        Ok(written)
+    }
+
+    /// What is stated of the decision. A push that was only tried has none: nothing was let through or refused.
+    pub(super) fn decisions(
+        &self,
+        pushed: &Pushed,
+        judged: &Judged,
+        entry: &DecisionEntry,
+    ) -> Result<Vec<Statement>, Fault> {
+        let outcome = match (pushed.asked.purpose, entry.decision) {
+            (Purpose::Check, _) | (Purpose::Review, RecordedAs::Accept) => return Ok(Vec::new()),
+            (Purpose::Push, RecordedAs::Accept) => Outcome::Accepted,
+            (_, RecordedAs::Hold) => Outcome::Held,
+            (_, RecordedAs::Refuse) => Outcome::Rejected,
+        };
+        let new = pushed.quarantine.store()?;
+        let objects = Objects::new(Some(&new), self.target.objects());
+        let Judged { facts, judgement, .. } = judged;
+        let updates = &pushed.asked.updates;
+        let (client, time) = (&pushed.request.capabilities.agent[..], entry.time);
+        let approvals = Vec::new();
+        Ok(self.state(&Stating { outcome, updates, facts, judgement, objects: &objects, approvals, client, time }))
     }
 
     /// Counts a decision and logs it.
@@ -319,7 +351,7 @@ impl Push<'_> {
         snapshot: Snapshot<'_>,
         pushed: Pushed,
         judged: &Judged,
-        notes: &Notes,
+        (stated, notes): (&[Stated], &Notes),
         reply: &Reply<'_>,
     ) {
         let objects_dir = self.target.objects_dir();
@@ -331,11 +363,12 @@ impl Push<'_> {
             objects: self.target.objects(),
             quarantine: Some(pushed.quarantine.objects_dir()),
             pack: pushed.quarantine.pack_path().filter(|_| !has_strays),
+            own: None,
         };
         // Push options go on only to the very repository the client meant; another upstream's are not for agents to set.
         let options = if matches!(self.target.base, Base::Own { .. }) { &pushed.options[..] } else { &[] };
         let mut relay = |text: &[u8]| self.target.relay(reply, text);
-        let sent = self.send(approval, snapshot.connection, source, options, &judged.proposed, &mut relay);
+        let sent = self.send((approval, stated), snapshot, source, options, &judged.proposed, &mut relay);
         self.supersede(approval, &sent);
         self.answer_outcomes(&sent, &pushed.request.updates, &judged.judgement, notes, reply);
         self.target.keep_sent(&sent, &judged.facts, Some(pushed.quarantine).filter(|_| !has_strays));
@@ -345,7 +378,7 @@ impl Push<'_> {
     /// store is refused at its approval: the upstream has moved.
     fn supersede(&self, approval: &Approval, sent: &[RefOutcome]) {
         let has_moved = |update: &&RefUpdate| {
-            sent.iter().any(|outcome| outcome.name == update.name && matches!(outcome.outcome, Outcome::Ok(_)))
+            sent.iter().any(|outcome| outcome.name == update.name && matches!(outcome.outcome, Sent::Ok(_)))
         };
         let refs: Vec<&RefName> = approval.updates().iter().filter(has_moved).map(|update| &update.name).collect();
         let steps = self.replaced(&refs, self.policy.digest()).unwrap_or_else(|error| {

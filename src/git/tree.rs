@@ -2,7 +2,7 @@
 
 use crate::git::{Objects, ReadError};
 use crate::model::{Entry, ObjectId};
-use gix::objs::{CommitRefIter, Kind, TreeRefIter};
+use gix::objs::{CommitRefIter, Kind, TagRefIter, TreeRefIter};
 
 /// The entry at `path` in a commit's tree.
 pub fn find(objects: &Objects, commit: &ObjectId, path: &str) -> Result<Option<Entry>, ReadError> {
@@ -22,6 +22,24 @@ pub fn find_bytes(objects: &Objects, commit: &ObjectId, path: &[u8]) -> Result<O
         }
     }
     Ok(Some(entry))
+}
+
+/// The commit that an object stands for, tags peeled; `None`: it stands for none.
+pub fn peel(objects: &Objects, id: &ObjectId) -> Result<Option<ObjectId>, ReadError> {
+    /// Tags of tags of tags: more are no way to name a commit.
+    const DEPTH_MAX: usize = 64;
+    let (mut id, mut buffer) = (*id, Vec::new());
+    for _ in 0..DEPTH_MAX {
+        match objects.find(&id, &mut buffer)? {
+            Some(Kind::Commit) => return Ok(Some(id)),
+            Some(Kind::Tag) => {
+                let tag = TagRefIter::from_bytes(&buffer, gix::hash::Kind::Sha1);
+                id = tag.target_id().map_err(|_| ReadError::Malformed(id))?;
+            }
+            Some(_) | None => return Ok(None),
+        }
+    }
+    Ok(None)
 }
 
 /// The tree of a commit.

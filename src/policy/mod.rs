@@ -278,6 +278,20 @@ impl Policy {
         judge::needs(self.rules.iter().filter(|rule| rule.is_in(repo)))
     }
 
+    /// The rules of a repository, by their ids.
+    #[must_use]
+    pub fn rule_ids(&self, repo: &RepoName) -> Vec<&str> {
+        self.rules.iter().filter(|rule| rule.is_in(repo)).map(|rule| rule.id.as_str()).collect()
+    }
+
+    /// Whether some grant lets somebody take commits off this ref, or the ref away. An expired one counts too.
+    #[must_use]
+    pub fn may_lose_history(&self, repo: &RepoName, ref_name: &RefName) -> bool {
+        let drops =
+            |grant: &Grant| grant.allow.iter().any(|kind| matches!(kind, UpdateKind::Rewind | UpdateKind::Delete));
+        self.grants.iter().filter(|grant| drops(grant)).any(|grant| grant.is_in(repo) && grant.gives_ref(ref_name))
+    }
+
     /// Whether the repository's rules only warn.
     #[must_use]
     pub fn observes(&self, repo: &RepoName) -> bool {

@@ -3,7 +3,7 @@
 
 use super::disk::{self, at};
 use super::note::NoteError;
-use super::storage::StorageError;
+use super::storage::{Durability, StorageError};
 use super::verify::{self, PROOF_LENGTH_MAX};
 use super::{Checkpoint, CheckpointError, Cosigner, Hash, Note, SignedCheckpoint, VerifyingKey, text};
 use sha2::{Digest, Sha256};
@@ -185,6 +185,11 @@ impl Memory {
     }
 
     fn remember(&self, checkpoint: &Checkpoint) -> Result<(), StorageError> {
-        disk::replace(&self.root, &Self::name(checkpoint.origin()), checkpoint.to_string().as_bytes())
+        disk::replace(
+            &self.root,
+            &Self::name(checkpoint.origin()),
+            checkpoint.to_string().as_bytes(),
+            Durability::Files,
+        )
     }
 }

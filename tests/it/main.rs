@@ -8,6 +8,7 @@ mod check;
 mod crash;
 mod cves;
 mod drop_in;
+mod evidence;
 mod fetch;
 mod fixes;
 mod holds;
