@@ -14,6 +14,7 @@ mod held;
 mod hold;
 mod judge;
 mod keeper;
+mod key_file;
 mod look;
 mod made;
 mod notes;
@@ -115,6 +116,8 @@ pub enum OpenError {
     Mirror(RepoName, #[source] MirrorError),
     #[error(transparent)]
     Policy(#[from] KeeperError),
+    #[error(transparent)]
+    Key(#[from] key_file::KeyFileError),
     #[error("cannot start a thread: {0}")]
     Upkeep(#[source] io::Error),
     #[error("repository {0}: {1}")]
