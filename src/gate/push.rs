@@ -16,7 +16,7 @@ use crate::policy::{Approval, Decision, Hearing};
 use crate::receive::{self, Quarantine, Received, Reply, Verdict};
 use crate::record::{DecisionEntry, HoldEntry};
 use crate::wire::advertisement;
-use crate::wire::command::{self, CommandError, Request};
+use crate::wire::command::{self, Bounds, CommandError, Request};
 use crate::wire::pkt_line;
 use bstr::BString;
 use std::collections::HashSet;
@@ -106,7 +106,8 @@ impl Push<'_> {
         advertisement::encode(output, version_1, visible, &capabilities).map_err(Unheard::Client)?;
         tracing::debug!(stage = "refs", micros = self.begun.elapsed().as_micros(), "advertised");
         let mut request = Request::default();
-        if let Err(error) = command::read_request(input, self.limits.ref_updates_max, &mut request) {
+        let bounds = Bounds { updates_max: self.limits.ref_updates_max, certificate_bytes_max: None };
+        if let Err(error) = command::read_request(input, bounds, &mut request) {
             return self.misunderstood(error, &request, output);
         }
         if request.updates.is_empty() {
