@@ -41,6 +41,7 @@ fn decision(decision: Verdict) -> DecisionEntry {
         hold_until: None,
         same_as: None,
         held_bytes: None,
+        push_cert: None,
     }
 }
 

@@ -114,6 +114,7 @@ impl Opened {
             begun: Instant::now(),
             lock: None,
             holds: None,
+            certificates: None,
             gate: "",
             hearing: Hearing::default(),
             occasion: Occasion::Push,

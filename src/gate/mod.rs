@@ -5,6 +5,7 @@
 mod amend;
 mod answer;
 mod asked;
+mod certificates;
 mod desk;
 mod existing;
 mod fault;
@@ -35,6 +36,7 @@ mod upkeep;
 mod watch;
 
 pub use amend::Amended;
+pub use certificates::Certificates;
 pub use desk::DeskError;
 pub use existing::Answer;
 pub use judge::{Occasion, Push};
@@ -80,6 +82,7 @@ pub struct Gate {
     targets: Arc<BTreeMap<RepoName, Target>>,
     upkeep: Upkeep,
     packs: HeldPacks,
+    certificates: Certificates,
     /// How clients call the gate's verbs.
     address: String,
     pub sessions: Sessions,
@@ -118,6 +121,8 @@ pub enum OpenError {
     Policy(#[from] KeeperError),
     #[error(transparent)]
     Key(#[from] key_file::KeyFileError),
+    #[error(transparent)]
+    Certificates(#[from] certificates::CertificatesError),
     #[error("cannot start a thread: {0}")]
     Upkeep(#[source] io::Error),
     #[error("repository {0}: {1}")]
@@ -138,6 +143,7 @@ impl Gate {
             HeldPacks::open(&config.data).map_err(|error| OpenError::Directory(config.data.join("held"), error))?;
         let upkeep = Upkeep::start(Arc::clone(&targets)).map_err(OpenError::Upkeep)?;
         let gate = Self {
+            certificates: Certificates::open(&config.data)?,
             upkeep,
             keeper,
             store,
@@ -262,6 +268,7 @@ impl Gate {
             begun: Instant::now(),
             lock: Some(&under_way.file),
             holds: Some(&self.packs),
+            certificates: Some(&self.certificates),
             gate: &self.address,
             hearing: Hearing::default(),
             occasion: Occasion::Push,

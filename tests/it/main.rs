@@ -18,6 +18,7 @@ mod operate;
 mod people;
 mod policy_push;
 mod push;
+mod push_cert;
 mod raw;
 mod review;
 #[path = "../support/mod.rs"]
