@@ -40,6 +40,7 @@ fn held() -> DecisionEntry {
         hold_until: LATER.parse().ok(),
         same_as: None,
         held_bytes: Some(5000),
+        push_cert: None,
     }
 }
 

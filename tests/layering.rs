@@ -22,8 +22,8 @@ const MAY_NAME: [(&str, &[&str]); 26] = [
     ("examine", &["model", "git", "policy::Examiner", "policy::Blobs", "policy::Unreadable", "secret"]),
     ("trial", &["model", "git", "inspect", "examine", "policy", "strict"]),
     ("forward", &["model", "wire", "git", "config::Upstream", "policy::Approval"]),
-    ("record", &["model", "policy::Decision"]),
-    ("store", &["model", "record"]),
+    ("record", &["model", "policy::Decision", "evidence::Sha256Digest", "evidence::record_of", "tlog"]),
+    ("store", &["model", "record", "evidence", "tlog"]),
     ("events", &["model", "policy::Policy", "policy::Principal", "record", "store"]),
     ("webhook", &["model", "config", "events", "git::credential", "record", "store"]),
     ("observe", &["config::LogFormat", "record::Verdict", "record::RefResult"]),
@@ -48,15 +48,15 @@ const MAY_NAME: [(&str, &[&str]); 26] = [
     (
         "gate",
         &[
-            "config", "diff", "events", "examine", "forward", "git", "inspect", "model", "observe", "policy",
-            "receive", "record", "secret", "store", "strict", "trial", "wire",
+            "config", "diff", "events", "evidence", "examine", "forward", "git", "inspect", "model", "observe",
+            "policy", "receive", "record", "secret", "store", "strict", "tlog", "trial", "wire",
         ],
     ),
     (
         "cli",
         &[
-            "config", "diff", "examine", "forward", "gate", "git", "model", "observe", "policy", "receive", "record",
-            "secret", "server", "store", "strict", "trial", "verbs", "webhook", "wire",
+            "config", "diff", "evidence", "examine", "forward", "gate", "git", "model", "observe", "policy", "receive",
+            "record", "secret", "server", "store", "strict", "trial", "verbs", "webhook", "wire",
         ],
     ),
     ("main", &["cli"]),
@@ -91,7 +91,10 @@ const ONLY: [(&str, &[&str]); 25] = [
     ("nix::", &["git/", "cli/doctor/"]),
     ("ratatui_core::", &["review/"]),
     ("tokio::", &["server/", "observe/", "cli/"]),
-    ("tracing::", &["cli/", "forward/", "gate/", "git/", "observe/", "server/", "verbs/", "webhook/"]),
+    (
+        "tracing::",
+        &["cli/", "forward/", "gate/", "git/", "observe/", "server/", "store/notary.rs", "verbs/", "webhook/"],
+    ),
     // Only the policy makes an approval.
     ("Approval {", &["policy/"]),
     ("Approval(", &["policy/"]),

@@ -42,6 +42,7 @@ fn decision(decision: Verdict) -> DecisionEntry {
         hold_until: None,
         same_as: None,
         held_bytes: None,
+        push_cert: None,
     }
 }
 

@@ -119,6 +119,7 @@ impl Opened {
             begun: Instant::now(),
             lock: None,
             holds: None,
+            certificates: None,
             gate: "",
             hearing: Hearing::default(),
             attest: None,

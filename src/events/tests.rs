@@ -68,6 +68,7 @@ fn decision(purpose: Purpose, decision: Verdict) -> DecisionEntry {
         hold_until: (decision == Verdict::Hold).then(|| time("2026-05-08T12:00:00Z")),
         same_as: None,
         held_bytes: None,
+        push_cert: None,
     }
 }
 

@@ -1,13 +1,9 @@
 //! The pack an upstream gets.
 
 use super::{ForwardError, Source};
-use crate::git::Made;
 use crate::git::command::{CommandError, GitCommand};
+use crate::git::{Made, PackEntries};
 use crate::model::{ObjectId, RefName, RefUpdate};
-use gix::objs::Kind;
-use gix::odb::pack::data::entry::Header;
-use gix::zlib::Compression;
-use gix::zlib::stream::deflate;
 use sha1::{Digest, Sha1};
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -24,33 +20,7 @@ pub(super) enum Pack {
     /// The pack with no objects.
     Empty,
     /// One that is there, if any, with objects of the gate's own at its end.
-    Joined(Option<File>, Entries),
-}
-
-/// Objects as a pack has them (gitformat-pack), each as a whole.
-#[derive(Debug, Default)]
-pub(super) struct Entries {
-    count: u32,
-    bytes: Vec<u8>,
-}
-
-impl Entries {
-    fn of(made: &Made) -> io::Result<Self> {
-        let mut entries = Self { count: u32::try_from(made.iter().len()).unwrap_or(u32::MAX), bytes: Vec::new() };
-        for (kind, data) in made.iter() {
-            let header = match kind {
-                Kind::Commit => Header::Commit,
-                Kind::Tree => Header::Tree,
-                Kind::Blob => Header::Blob,
-                Kind::Tag => Header::Tag,
-            };
-            header.write_to(data.len() as u64, &mut entries.bytes)?;
-            let mut deflate = deflate::Write::new(&mut entries.bytes, Compression::default());
-            deflate.write_all(data)?;
-            deflate.flush()?;
-        }
-        Ok(entries)
-    }
+    Joined(Option<File>, PackEntries),
 }
 
 /// Bytes of a pack before its first object, and of its checksum.
@@ -72,7 +42,7 @@ impl Pack {
 }
 
 /// Writes the pack with the entries at its end: offsets within it stay what they are.
-fn join(file: Option<&File>, entries: &Entries, output: &mut impl Write) -> io::Result<()> {
+fn join(file: Option<&File>, entries: &PackEntries, output: &mut impl Write) -> io::Result<()> {
     let mut header = *EMPTY.first_chunk::<HEADER_BYTES>().unwrap_or(&[0; HEADER_BYTES]);
     let mut rest = 0;
     if let Some(mut file) = file {
@@ -113,7 +83,7 @@ pub(super) fn first(
         return Ok(None);
     }
     let failed = |e: io::Error| ForwardError::Pack(e.into());
-    let own = source.own.map(Entries::of).transpose().map_err(failed)?;
+    let own = source.own.map(Made::pack_entries).transpose().map_err(failed)?;
     if let Some(path) = source.pack {
         let file = File::open(path).map_err(failed)?;
         return Ok(Some(match own {

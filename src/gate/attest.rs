@@ -3,13 +3,14 @@
 use crate::config::{Config, PolicySource};
 use crate::evidence::{
     Actor, ApprovalDigest, Decision, DecisionId, Evaluation, Gate as GateIs, History, Identity, Outcome, Paths,
-    PolicyMode, PolicyUsed, Previous, RuleResult, Sha256Digest, Subject, UpdatedRef,
+    PolicyMode, PolicyUsed, Previous, PushCert, RuleResult, Sha256Digest, Subject, UpdatedRef,
 };
 use crate::gate::changes;
 use crate::gate::judge::Push;
 use crate::git::{Objects, tree};
 use crate::model::{Effect, Finding, ObjectId, PushFacts, RefUpdate, UpdateFacts, UpdateKind};
 use crate::policy::{Judgement, Policy};
+use crate::record::PushCertEntry;
 use crate::store::Notary;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ pub(super) struct Stating<'a> {
     pub approvals: Vec<ApprovalDigest>,
     /// What the client calls itself.
     pub client: &'a [u8],
+    pub push_cert: Option<&'a PushCertEntry>,
     pub time: Timestamp,
 }
 
@@ -93,13 +95,13 @@ impl Push<'_> {
         let received = stating.time.checked_sub(since).unwrap_or(stating.time);
         let one = |update: &RefUpdate| {
             let facts = stating.facts.updates.iter().find(|facts| facts.update == *update);
-            let subject = subject(stating.objects, update, facts);
+            let subject = subject(stating.objects, update, facts)?;
             let forwards = matches!(stating.outcome, Outcome::Accepted | Outcome::Approved | Outcome::Held);
             let changeset = facts.filter(|_| forwards).and_then(|facts| {
                 let changeset = changes::of_update(stating.objects, facts, stating.facts, self.limits);
                 changeset.inspect_err(|error| tracing::warn!(%error, "a changeset has no digest")).ok()
             });
-            Decision {
+            Some(Decision {
                 gate: attest.gate(),
                 id: DecisionId::generate(),
                 push: self.id,
@@ -113,7 +115,7 @@ impl Push<'_> {
                     key_fingerprint: self.session.key_fingerprint.clone(),
                     on_behalf_of: principal.sponsor.clone(),
                 }),
-                push_cert: None,
+                push_cert: stating.push_cert.and_then(cert),
                 client_claims: claims(stating.client),
                 policy: attest.policy(self.policy, self.policy.observes(&self.target.name)),
                 evaluations: evaluations.clone(),
@@ -124,9 +126,9 @@ impl Push<'_> {
                 record: None,
                 received,
                 decided: stating.time,
-            }
+            })
         };
-        stating.updates.iter().map(one).collect()
+        stating.updates.iter().filter_map(one).collect()
     }
 
     /// What each rule had to say: those that found nothing too.
@@ -171,6 +173,11 @@ impl Push<'_> {
     }
 }
 
+fn cert(entry: &PushCertEntry) -> Option<PushCert> {
+    let (status, nonce_status) = (entry.status.as_str().to_owned(), entry.nonce_status.as_str().to_owned());
+    Some(PushCert { digest: Sha256Digest::parse(&entry.sha256)?, status, nonce_status })
+}
+
 fn result_of(effect: Effect) -> RuleResult {
     match effect {
         Effect::Warn => RuleResult::Warn,
@@ -193,17 +200,12 @@ fn claims(client: &[u8]) -> BTreeMap<String, bstr::BString> {
 }
 
 /// The revision that a ref update is about. What was refused before its objects could be read is named as it came.
-fn subject(objects: &Objects, update: &RefUpdate, facts: Option<&UpdateFacts>) -> Subject {
-    let Some(named) = update.new.or(update.old) else {
-        // A command names one at least.
-        let commit = ObjectId::null(gix::hash::Kind::Sha1);
-        return Subject { commit, tree: None, tag: None, ref_name: update.name.clone() };
-    };
+fn subject(objects: &Objects, update: &RefUpdate, facts: Option<&UpdateFacts>) -> Option<Subject> {
     let (commit, tag) = match facts {
         Some(UpdateFacts { commit: Some(commit), tags, .. }) => (*commit, tags.first().map(|tag| tag.id)),
-        Some(_) | None => peeled(objects, named),
+        Some(_) | None => peeled(objects, update.new.or(update.old)?),
     };
-    Subject { commit, tree: tree::of(objects, &commit).ok(), tag, ref_name: update.name.clone() }
+    Some(Subject { commit, tree: tree::of(objects, &commit).ok(), tag, ref_name: update.name.clone() })
 }
 
 /// The commit that an object stands for, and the tag that it is.

@@ -6,7 +6,6 @@ use crate::evidence::{Changed, Changeset, ChangesetError, Sha256Digest, Side, ch
 use crate::git::tree_diff::{DiffError, Difference, differences};
 use crate::git::{Objects, ReadError, tree};
 use crate::model::{Direction, Entry, Limits, ObjectId, PushFacts, UpdateFacts, UpdateKind};
-use gix::objs::Kind;
 use imara_diff::{Algorithm, Diff, InternedInput, sources::byte_lines};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -92,12 +91,11 @@ fn lines(objects: &Objects, difference: &Difference, room: &mut u64) -> Result<(
 struct Contents<'a> {
     objects: &'a Objects,
     known: HashMap<ObjectId, Sha256Digest>,
-    buffer: Vec<u8>,
 }
 
 impl<'a> Contents<'a> {
     fn new(objects: &'a Objects) -> Self {
-        Self { objects, known: HashMap::new(), buffer: Vec::new() }
+        Self { objects, known: HashMap::new() }
     }
 
     fn changed(&mut self, Difference { path, old, new }: Difference) -> Result<Changed, ReadError> {
@@ -122,8 +120,7 @@ impl<'a> Contents<'a> {
     fn content(&mut self, id: ObjectId) -> Result<Sha256Digest, ReadError> {
         let (_, size) = self.objects.header(&id)?.ok_or(ReadError::Missing(id))?;
         if size <= BLOB_BYTES_MAX {
-            self.objects.read(&id, Kind::Blob, &mut self.buffer)?;
-            return Ok(Sha256Digest::of(&self.buffer));
+            return Ok(Sha256Digest::of(&tree::blob(self.objects, &id)?));
         }
         let mut hash = Sha256::new();
         self.objects.stream(&id, &mut |piece| hash.update(piece))?;

@@ -19,6 +19,8 @@ pub enum Fault {
     Asked(#[from] AskedError),
     #[error("the objects of a held push cannot be kept or read: {0}")]
     Held(#[source] std::io::Error),
+    #[error("a push certificate cannot be kept: {0}")]
+    Certificate(#[source] std::io::Error),
     #[error("the objects of held push {0} are gone")]
     Gone(PushId),
     #[error("the policy was replaced while a held push was judged by it")]
@@ -72,6 +74,7 @@ impl Fault {
             Self::Examine(ExamineError::Read(_) | ExamineError::Unreadable(_)) => Blame::Ourselves,
             Self::Receive(ReceiveError::Internal(_)) | Self::Inspect(InspectError::Internal(_)) => Blame::Ourselves,
             Self::Held(_)
+            | Self::Certificate(_)
             | Self::Gone(_)
             | Self::Replaced
             | Self::Policy(_)
@@ -141,6 +144,7 @@ impl Fault {
             | Self::Inspect(InspectError::Internal(_))
             | Self::Examine(ExamineError::Read(_) | ExamineError::Unreadable(_))
             | Self::Held(_)
+            | Self::Certificate(_)
             | Self::Gone(_)
             | Self::Replaced
             | Self::Policy(_)

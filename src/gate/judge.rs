@@ -3,7 +3,7 @@
 use crate::examine::SecretCache;
 use crate::gate::held::HeldPacks;
 use crate::gate::proposal::Proposed;
-use crate::gate::{Attest, Keeper, Session, Target, fault::Fault, notebook};
+use crate::gate::{Attest, Certificates, Keeper, Session, Target, fault::Fault, notebook};
 use crate::git::{ObjectStore, Objects};
 use crate::model::{Effect, Finding, Limits, ObjectId, Place, PushFacts, PushId, RefName, RefUpdate, Usage};
 use crate::observe::{Metrics, Stage};
@@ -36,6 +36,8 @@ pub struct Push<'a> {
     pub lock: Option<&'a File>,
     /// Where a push is held; none if this is no gate that people can be asked at.
     pub holds: Option<&'a HeldPacks>,
+    /// For signed pushes; none if it takes no certificate.
+    pub certificates: Option<&'a Certificates>,
     /// How the gate's verbs are called.
     pub gate: &'a str,
     pub hearing: Hearing<'a>,

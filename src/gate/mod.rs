@@ -6,6 +6,7 @@ mod amend;
 mod answer;
 mod asked;
 mod attest;
+mod certificates;
 mod changes;
 mod desk;
 mod existing;
@@ -16,6 +17,7 @@ mod held;
 mod hold;
 mod judge;
 mod keeper;
+mod key_file;
 mod look;
 mod made;
 mod notebook;
@@ -39,6 +41,7 @@ mod watch;
 
 pub use amend::Amended;
 pub use attest::Attest;
+pub use certificates::Certificates;
 pub use desk::DeskError;
 pub use existing::Answer;
 pub use judge::{Occasion, Push};
@@ -87,6 +90,7 @@ pub struct Gate {
     upkeep: Upkeep,
     packs: HeldPacks,
     attest: Attest,
+    certificates: Certificates,
     /// How clients call the gate's verbs.
     address: String,
     pub sessions: Sessions,
@@ -125,6 +129,10 @@ pub enum OpenError {
     Policy(#[from] KeeperError),
     #[error(transparent)]
     Keys(#[from] KeyError),
+    #[error(transparent)]
+    Key(#[from] key_file::KeyFileError),
+    #[error(transparent)]
+    Certificates(#[from] certificates::CertificatesError),
     #[error("cannot start a thread: {0}")]
     Upkeep(#[source] io::Error),
     #[error("repository {0}: {1}")]
@@ -150,6 +158,7 @@ impl Gate {
             HeldPacks::open(&config.data).map_err(|error| OpenError::Directory(config.data.join("held"), error))?;
         let upkeep = Upkeep::start(Arc::clone(&targets)).map_err(OpenError::Upkeep)?;
         let gate = Self {
+            certificates: Certificates::open(&config.data)?,
             upkeep,
             keeper,
             store,
@@ -275,6 +284,7 @@ impl Gate {
             begun: Instant::now(),
             lock: Some(&under_way.file),
             holds: Some(&self.packs),
+            certificates: Some(&self.certificates),
             gate: &self.address,
             hearing: Hearing::default(),
             occasion: Occasion::Push,

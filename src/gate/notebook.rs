@@ -11,21 +11,18 @@ use crate::gate::fault::Fault;
 use crate::gate::judge::{Push, Refs};
 use crate::gate::{Target, target::Base};
 use crate::git::notes::{Addition, Base as NotesBase, Committer};
-use crate::git::{Made, Objects, ReadError, notes, upstream};
+use crate::git::{Made, Objects, notes, upstream};
 use crate::model::{ObjectId, RefName, RefUpdate};
 use crate::record::EventEntry;
 use crate::store::Stated;
-use gix::objs::{CommitRefIter, Kind};
 use jiff::Timestamp;
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::MutexGuard;
 
 /// Notes in one tree: about so many, then a new one begins. A fetch of depth 1 brings them all.
 const NOTES_MAX: usize = 4096;
 /// Own tips that an advertisement may still show.
 const RECENT_MAX: usize = 256;
-/// Commits that are looked at to find out whether a tip goes on from ours.
-const WALK_MAX: usize = 4096;
 /// Notes of what moved outside that one push takes along.
 const OUTSIDE_MAX: usize = 200;
 
@@ -144,7 +141,7 @@ impl Push<'_> {
         let objects = Objects::new(None, self.target.objects());
         let ours = ours.filter(|id| objects.in_base(id));
         let base = match (theirs, ours) {
-            (Some(theirs), Some(ours)) if goes_on_from(&objects, theirs, ours)? => {
+            (Some(theirs), Some(ours)) if notes::goes_on_from(&objects, theirs, ours)? => {
                 NotesBase { tree_of: Some(theirs), parents: vec![theirs] }
             }
             (Some(theirs), None) => NotesBase { tree_of: Some(theirs), parents: vec![theirs] },
@@ -188,23 +185,6 @@ fn make(
     let by = Committer { name: "refgate", email: &email, time_s: now.as_second() };
     let sign = |commit: &[u8]| evidence::sign_commit(commit, key).map_err(|error| Fault::Evidence(error.to_string()));
     notes::commit(&objects, base, additions, (by, NOTES_MAX), sign)
-}
-
-/// Whether the one commit reaches the other: nothing of it was taken away.
-fn goes_on_from(objects: &Objects, tip: ObjectId, from: ObjectId) -> Result<bool, ReadError> {
-    let (mut waiting, mut seen) = (VecDeque::from([tip]), HashSet::new());
-    let mut buffer = Vec::new();
-    while let Some(id) = waiting.pop_front() {
-        if id == from {
-            return Ok(true);
-        }
-        if !seen.insert(id) || seen.len() > WALK_MAX {
-            continue;
-        }
-        objects.read(&id, Kind::Commit, &mut buffer)?;
-        waiting.extend(CommitRefIter::from_bytes(&buffer, gix::hash::Kind::Sha1).parent_ids());
-    }
-    Ok(false)
 }
 
 /// Whether a ref is where evidence goes: nobody pushes there.

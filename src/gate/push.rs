@@ -14,12 +14,12 @@ use crate::gate::{ProtocolVersion, notebook, records};
 use crate::git::{ObjectStore, Objects};
 use crate::model::{ObjectId, Purpose, PushId, RefName, RefUpdate};
 use crate::observe::Stage;
-use crate::policy::{Approval, Decision, Hearing};
+use crate::policy::{Approval, Checked, Decision, Hearing, PushCert};
 use crate::receive::{self, Quarantine, Receipt, Received, Reply, Verdict};
-use crate::record::{DecisionEntry, HoldEntry, Verdict as RecordedAs};
+use crate::record::{DecisionEntry, HoldEntry, PushCertEntry, Verdict as RecordedAs};
 use crate::store::{Stated, Written};
 use crate::wire::advertisement;
-use crate::wire::command::{self, CommandError, Request};
+use crate::wire::command::{self, Bounds, CommandError, Request};
 use crate::wire::pkt_line;
 use bstr::BString;
 use std::collections::HashSet;
@@ -63,6 +63,8 @@ pub(super) struct Pushed {
     pub request: Request,
     pub asked: Asked,
     pub options: Vec<BString>,
+    /// Of a signed push, what its certificate is worth.
+    pub push_cert: Option<PushCertEntry>,
     /// How long the client wants to wait for a human.
     pub wait: Option<Duration>,
     pub quarantine: Quarantine,
@@ -111,7 +113,11 @@ impl Push<'_> {
         advertisement::encode(output, version_1, visible, &capabilities).map_err(Unheard::Client)?;
         tracing::debug!(stage = "refs", micros = self.begun.elapsed().as_micros(), "advertised");
         let mut request = Request::default();
-        if let Err(error) = command::read_request(input, self.limits.ref_updates_max, &mut request) {
+        let bounds = Bounds {
+            updates_max: self.limits.ref_updates_max,
+            certificate_bytes_max: self.certificates.map(|_| self.limits.push_cert_bytes_max),
+        };
+        if let Err(error) = command::read_request(input, bounds, &mut request) {
             return self.misunderstood(error, &request, output);
         }
         if request.updates.is_empty() {
@@ -152,6 +158,10 @@ impl Push<'_> {
             list.push(' ');
             list.push_str(name);
         }
+        if let Some(nonce) = self.nonce_capability() {
+            list.push(' ');
+            list.push_str(&nonce);
+        }
         list
     }
 
@@ -180,8 +190,15 @@ impl Push<'_> {
         let asked =
             Asked::new(&request, &snapshot.refs, &|name| self.may_read(name)).map_err(|error| failed(error.into()))?;
         let purpose = asked.purpose;
-        let this = Push { hearing: Hearing { purpose, ..self.hearing }, ..*self };
-        let pushed = this.receive(request, asked, input, watch).map_err(failed)?;
+        let checked = request.certificate.as_ref().map(|certificate| self.check_push_cert(certificate));
+        let push_cert = checked.as_ref().map_or(PushCert::Missing, Checked::heard);
+        let this = Push { hearing: Hearing { purpose, push_cert, ..self.hearing }, ..*self };
+        let mut pushed = this.receive(request, asked, input, watch).map_err(failed)?;
+        // Before the decision that names it is recorded, and not for a push that came to none.
+        if let (Some(certificate), Some(checked)) = (&pushed.request.certificate, &checked) {
+            let kept = this.keep_push_cert(certificate.text(), checked);
+            pushed.push_cert = kept.map_err(|error| failed(Fault::Certificate(error)))?;
+        }
         this.decide_on(snapshot, pushed, reply, watch).map_err(failed)
     }
 
@@ -196,7 +213,8 @@ impl Push<'_> {
         let asked = Asked::new(&request, &snapshot.refs, &|name| self.may_read(name))?;
         let base = self.target.objects().clone();
         let (options, received) = (Vec::new(), Received::default());
-        let pushed = Pushed { request, asked, options, wait: None, quarantine, received, base };
+        let push_cert = None;
+        let pushed = Pushed { request, asked, options, push_cert, wait: None, quarantine, received, base };
         self.decide_on(snapshot, pushed, reply, &Watch::default())
     }
 
@@ -208,6 +226,7 @@ impl Push<'_> {
             let limits = self.limits;
             options = command::read_push_options(input, limits.push_options_max, limits.push_option_bytes_max)?;
         }
+        request.check_options(&options)?;
         let wait = asked::wait(&options, self.limits)?;
         let begun = Instant::now();
         let mut quarantine = Quarantine::create(&self.target.incoming)?;
@@ -218,7 +237,7 @@ impl Push<'_> {
             received = receive::unpack(input, &mut quarantine, &base, self.limits, &progress, &watch.stop)?;
         }
         self.metrics.stage(Stage::Receive, begun.elapsed());
-        Ok(Pushed { request, asked, options, wait, quarantine, received, base })
+        Ok(Pushed { request, asked, options, push_cert: None, wait, quarantine, received, base })
     }
 
     /// Judges, makes the decision durable, and does what follows from it. An error means that there was no decision.
@@ -285,7 +304,7 @@ impl Push<'_> {
         let updates = &pushed.asked.updates;
         let (request, received) = (&pushed.request, &pushed.received);
         let entry = records::decision(self, (request, updates), received, pushed.options.len(), facts, judgement);
-        DecisionEntry { purpose, ..entry }
+        DecisionEntry { purpose, push_cert: pushed.push_cert.clone(), ..entry }
     }
 
     /// Makes a decision durable: from here on the push is in the record, whatever happens.
@@ -321,8 +340,9 @@ impl Push<'_> {
         let Judged { facts, judgement, .. } = judged;
         let updates = &pushed.asked.updates;
         let (client, time) = (&pushed.request.capabilities.agent[..], entry.time);
-        let approvals = Vec::new();
-        Ok(self.state(&Stating { outcome, updates, facts, judgement, objects: &objects, approvals, client, time }))
+        let (approvals, push_cert) = (Vec::new(), entry.push_cert.as_ref());
+        let objects = &objects;
+        Ok(self.state(&Stating { outcome, updates, facts, judgement, objects, approvals, client, push_cert, time }))
     }
 
     /// Counts a decision and logs it.

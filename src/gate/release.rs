@@ -13,9 +13,9 @@ use crate::gate::watch::{EndOnDrop, Watch};
 use crate::gate::{Gate, Session, Target, records};
 use crate::git::Objects;
 use crate::model::{Finding, HoldState, PrincipalName};
-use crate::policy::{Decision, Demand, Hearing, Policy};
+use crate::policy::{Decision, Demand, Hearing, Policy, PushCert};
 use crate::receive::{Quarantine, Received};
-use crate::record::{Actor, ApprovalRef, DecisionEntry, HoldEntry, HoldStep, Record, ReleaseEntry};
+use crate::record::{Actor, ApprovalRef, DecisionEntry, HoldEntry, HoldStep, PushCertEntry, Record, ReleaseEntry};
 use crate::store::{Approved, Hold, StoreError, holds};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -92,7 +92,10 @@ impl Gate {
         };
         let session = Session { principal, key_fingerprint: entry.key.clone(), peer: entry.peer };
         let under_way = UnderWay::begin_release(&target.locks(), hold.push).map_err(Fault::Held)?;
-        let hearing = Hearing { purpose: entry.purpose, approvers: &approvers, ..Hearing::default() };
+        // Looked at when it came: the key may have gone since, as after any push.
+        let is_signed = entry.push_cert.as_ref().is_some_and(PushCertEntry::counts);
+        let push_cert = if is_signed { PushCert::Counts } else { PushCert::Missing };
+        let hearing = Hearing { purpose: entry.purpose, approvers: &approvers, push_cert, ..Hearing::default() };
         let push = self.push(hold.push, (target, &under_way), &session, policy);
         let push = Push { hearing, occasion: Occasion::Release, ..push };
         let snapshot = push.snapshot()?;
@@ -188,6 +191,7 @@ impl Gate {
             objects: &objects,
             approvals: approvals.collect(),
             client: b"",
+            push_cert: case.entry.push_cert.as_ref(),
             time: entry.time,
         }))
     }

@@ -2,8 +2,19 @@
 
 use crate::git::ReadError;
 use crate::model::ObjectId;
-use gix::objs::{Kind, Write};
+use gix::objs::{Kind, Write as _};
+use gix::odb::pack::data::entry::Header;
+use gix::zlib::Compression;
+use gix::zlib::stream::deflate;
+use std::io::{self, Write};
 use std::path::Path;
+
+/// Objects as they stand in a pack, without its header and checksum.
+#[derive(Debug, Default)]
+pub struct PackEntries {
+    pub count: u32,
+    pub bytes: Vec<u8>,
+}
 
 /// Objects by their ids, in the order in which they were made: what one names comes before it.
 #[derive(Debug, Clone, Default)]
@@ -26,8 +37,22 @@ impl Made {
         self.0.iter().find(|(known, _, _)| known == id).map(|(_, _, data)| &data[..])
     }
 
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (Kind, &[u8])> {
-        self.0.iter().map(|(_, kind, data)| (*kind, &data[..]))
+    /// Each as a whole, as a pack has it (gitformat-pack).
+    pub fn pack_entries(&self) -> io::Result<PackEntries> {
+        let mut entries = PackEntries { count: u32::try_from(self.0.len()).unwrap_or(u32::MAX), bytes: Vec::new() };
+        for (_, kind, data) in &self.0 {
+            let header = match kind {
+                Kind::Commit => Header::Commit,
+                Kind::Tree => Header::Tree,
+                Kind::Blob => Header::Blob,
+                Kind::Tag => Header::Tag,
+            };
+            header.write_to(data.len() as u64, &mut entries.bytes)?;
+            let mut deflate = deflate::Write::new(&mut entries.bytes, Compression::default());
+            deflate.write_all(data)?;
+            deflate.flush()?;
+        }
+        Ok(entries)
     }
 
     /// Writes them as loose objects. What is lost in a power cut is made again or fetched.

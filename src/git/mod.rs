@@ -19,7 +19,7 @@ pub mod upload_pack;
 pub mod upstream;
 
 pub use command::CommandError;
-pub use made::Made;
+pub use made::{Made, PackEntries};
 pub use mirror::{Mirror, MirrorError, RefMap};
 pub use objects::{ObjectStore, Objects, ReadError};
 pub use upstream::UpstreamError;

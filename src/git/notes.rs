@@ -3,12 +3,15 @@
 
 use crate::git::{Made, Objects, ReadError, tree};
 use crate::model::{Entry, ObjectId};
-use gix::objs::Kind;
-use std::collections::BTreeMap;
+use gix::objs::{CommitRefIter, Kind};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt::Write;
 
 /// The most bytes of a note: of more lines the newest stay.
 pub const NOTE_BYTES_MAX: usize = 1 << 20;
+
+/// Commits that are looked at to find out whether one goes on from another.
+const WALK_MAX: usize = 4096;
 
 /// Lines for the note of one commit.
 #[derive(Debug, Clone)]
@@ -143,6 +146,23 @@ fn encode(entries: &Entries) -> Vec<u8> {
         bytes.extend_from_slice(entry.id.as_bytes());
     }
     bytes
+}
+
+/// Whether a tip reaches what was a tip before: nothing was taken away. Of a very long way there, it is taken not to.
+pub fn goes_on_from(objects: &Objects, tip: ObjectId, from: ObjectId) -> Result<bool, ReadError> {
+    let (mut waiting, mut seen) = (VecDeque::from([tip]), HashSet::new());
+    let mut buffer = Vec::new();
+    while let Some(id) = waiting.pop_front() {
+        if id == from {
+            return Ok(true);
+        }
+        if !seen.insert(id) || seen.len() > WALK_MAX {
+            continue;
+        }
+        objects.read(&id, Kind::Commit, &mut buffer)?;
+        waiting.extend(CommitRefIter::from_bytes(&buffer, gix::hash::Kind::Sha1).parent_ids());
+    }
+    Ok(false)
 }
 
 #[cfg(test)]

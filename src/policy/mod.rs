@@ -37,7 +37,8 @@ mod voice;
 mod window;
 
 use crate::model::{
-    Finding, Needs, PrincipalKind, PrincipalName, PushFacts, RefName, RefUpdate, RepoName, UpdateKind, Usage,
+    Finding, Needs, NonceStatus, PrincipalKind, PrincipalName, PushFacts, RefName, RefUpdate, RepoName, UpdateKind,
+    Usage,
 };
 use crate::strict::{Problem, Problems};
 pub use brief::{Brief, GrantBrief, LimitsBrief, RuleBrief};
@@ -51,6 +52,7 @@ pub use pattern::{Subject, Who};
 pub use pattern_list::PatternList;
 use people::People;
 use rules::Rule;
+pub use rules::signature::{Checked, PushCert};
 use settings::{Repo, RepoSettings};
 pub use show::{Block, Effective};
 pub use source::{Key, Source};
@@ -182,6 +184,19 @@ impl Policy {
     #[must_use]
     pub fn emails(&self, name: &PrincipalName) -> &[String] {
         self.people.person(name.as_str()).map(|p| p.emails.as_slice()).unwrap_or_default()
+    }
+
+    /// What the certificate of a principal's push is worth. `login` is the fingerprint of the key that logged in.
+    #[must_use]
+    pub fn check_push_cert(
+        &self,
+        name: &PrincipalName,
+        login: &str,
+        (signed, signature): (&[u8], &[u8]),
+        nonce: NonceStatus,
+    ) -> Checked {
+        let keys = self.people.person(name.as_str()).map(|person| person.keys.as_slice()).unwrap_or_default();
+        Checked::new(signed, signature, keys, login, nonce)
     }
 
     /// Name and address for a commit in a principal's name.

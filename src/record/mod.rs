@@ -16,8 +16,8 @@ pub use approval::{ApprovalOf, ApprovedRef, NotThis};
 pub use chain::{Broken, Hash, Head, Why};
 pub use control::{Control, ControlEntry};
 pub use entry::{
-    AbortEntry, ClientAgent, DecisionEntry, EventEntry, FindingEntry, Holds, Mode, OutcomeEntry, RefOutcome, RefResult,
-    UpdateEntry, Verdict,
+    AbortEntry, ClientAgent, DecisionEntry, EventEntry, FindingEntry, Holds, Mode, OutcomeEntry, PushCertEntry,
+    RefOutcome, RefResult, UpdateEntry, Verdict,
 };
 pub use external::ExternalEntry;
 pub use hold::{Actor, ApprovalRef, HoldEntry, HoldStep, ReleaseEntry, Signed};

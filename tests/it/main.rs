@@ -19,6 +19,7 @@ mod operate;
 mod people;
 mod policy_push;
 mod push;
+mod push_cert;
 mod raw;
 mod review;
 #[path = "../support/mod.rs"]
