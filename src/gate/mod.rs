@@ -18,6 +18,7 @@ mod hold;
 mod judge;
 mod keeper;
 mod key_file;
+mod log_mirror;
 mod look;
 mod made;
 mod notebook;
@@ -75,6 +76,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Instant;
+use log_mirror::LogRounds;
 use stop::Sessions;
 use under_way::UnderWay;
 use upkeep::Upkeep;
@@ -90,6 +92,7 @@ pub struct Gate {
     upkeep: Upkeep,
     packs: HeldPacks,
     attest: Attest,
+    log_rounds: Mutex<LogRounds>,
     certificates: Certificates,
     /// How clients call the gate's verbs.
     address: String,
@@ -167,6 +170,7 @@ impl Gate {
             targets,
             packs,
             attest,
+            log_rounds: Mutex::default(),
             address: ssh_command(config.public_address.as_deref()),
             sessions: Sessions::default(),
             revoked: RwLock::default(),

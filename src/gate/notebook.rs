@@ -4,7 +4,7 @@
 //! added stays, what they took away is put back.
 
 use crate::config::Publish;
-use crate::evidence::{self, Continuity, GateKey, KeyPurpose, RefControls, RefHistory, Summary};
+use crate::evidence::{self, Continuity, GateKey, KeyPurpose, RefControls, RefHistory, Sha256Digest, Summary};
 use crate::forward::Companion;
 use crate::gate::attest::Attest;
 use crate::gate::fault::Fault;
@@ -21,6 +21,8 @@ use std::sync::MutexGuard;
 
 /// Notes in one tree: about so many, then a new one begins. A fetch of depth 1 brings them all.
 const NOTES_MAX: usize = 4096;
+/// Decisions that wait for their proof.
+const UNPROVEN_MAX: usize = 1000;
 /// Own tips that an advertisement may still show.
 const RECENT_MAX: usize = 256;
 /// Notes of what moved outside that one push takes along.
@@ -35,6 +37,15 @@ pub struct Notebook {
     recent: VecDeque<Option<ObjectId>>,
     /// Statements of what moved without the gate, to go along with the next push.
     pub outside: Vec<Addition>,
+    /// Decisions that the log's ref has no proof of yet.
+    unproven: Vec<Proving>,
+}
+
+/// A decision whose place in the log is to be proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Proving {
+    pub index: u64,
+    pub digest: Sha256Digest,
 }
 
 /// Notes that are made, and not pushed yet.
@@ -46,8 +57,20 @@ pub(super) struct Page {
 }
 
 impl Notebook {
+    pub(super) fn to_prove(&self) -> Vec<Proving> {
+        self.unproven.clone()
+    }
+
+    pub(super) fn has_proved(&mut self, proved: &[Proving]) {
+        self.unproven.retain(|one| !proved.contains(one));
+    }
+
     /// The upstream has taken the page.
-    pub(super) fn turn(&mut self, page: &Page) {
+    pub(super) fn turn(&mut self, page: &Page, stated: &[Stated]) {
+        let proving = |stated: &Stated| Proving { index: stated.index, digest: stated.line.digest() };
+        self.unproven.extend(stated.iter().map(proving));
+        // While witnesses or the upstream are away for long, the oldest wait no more: hashes prove them too.
+        self.unproven.drain(..self.unproven.len().saturating_sub(UNPROVEN_MAX));
         self.recent.push_back(page.old);
         if self.recent.len() > RECENT_MAX {
             self.recent.pop_front();

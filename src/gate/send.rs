@@ -85,7 +85,7 @@ impl Push<'_> {
             let of_notes = of_notes.map(|at| outcomes.remove(at).outcome);
             match of_notes {
                 Some(Outcome::Ok(_)) => {
-                    notebook.turn(&page);
+                    notebook.turn(&page, stated);
                     return (Ok(outcomes), Some(page));
                 }
                 Some(Outcome::Rejected { class: Rejection::Moved, .. }) => notebook.forget(),

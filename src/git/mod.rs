@@ -5,6 +5,7 @@ pub mod client;
 pub mod command;
 pub mod credential;
 mod delta_cache;
+pub mod files;
 pub mod local;
 mod made;
 pub mod mirror;

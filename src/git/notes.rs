@@ -1,6 +1,7 @@
 //! Git notes (git-notes): a commit whose tree has a blob for each annotated commit, named by its id, in directories of
 //! two hex digits. Readers take any fan-out.
 
+use crate::git::tree::{Entries, encode};
 use crate::git::{Made, Objects, ReadError, tree};
 use crate::model::{Entry, ObjectId};
 use gix::objs::{CommitRefIter, Kind};
@@ -68,8 +69,6 @@ pub fn commit<E: From<ReadError>>(
     Ok((id, made))
 }
 
-type Entries = BTreeMap<Vec<u8>, Entry>;
-
 fn entries(objects: &Objects, id: &ObjectId) -> Result<Entries, ReadError> {
     Ok(tree::list(objects, id)?.into_iter().collect())
 }
@@ -132,20 +131,6 @@ fn appended(old: &[u8], lines: &[String]) -> Vec<u8> {
     });
     let kept = newest.count();
     all.iter().skip(all.len() - kept).flat_map(|line| [line, &b"\n"[..]].concat()).collect()
-}
-
-/// In git's order: a directory sorts as if its name ended in a slash.
-fn encode(entries: &Entries) -> Vec<u8> {
-    let mut sorted: Vec<_> = entries.iter().collect();
-    sorted.sort_by_key(|(name, entry)| [&name[..], if entry.is_tree() { b"/" } else { b"" }].concat());
-    let mut bytes = Vec::new();
-    for (name, entry) in sorted {
-        bytes.extend_from_slice(format!("{:o} ", entry.mode).as_bytes());
-        bytes.extend_from_slice(name);
-        bytes.push(0);
-        bytes.extend_from_slice(entry.id.as_bytes());
-    }
-    bytes
 }
 
 /// Whether a tip reaches what was a tip before: nothing was taken away. Of a very long way there, it is taken not to.

@@ -3,6 +3,7 @@
 use crate::git::{Objects, ReadError};
 use crate::model::{Entry, ObjectId};
 use gix::objs::{CommitRefIter, Kind, TagRefIter, TreeRefIter};
+use std::collections::BTreeMap;
 
 /// The entry at `path` in a commit's tree.
 pub fn find(objects: &Objects, commit: &ObjectId, path: &str) -> Result<Option<Entry>, ReadError> {
@@ -67,4 +68,21 @@ pub fn blob(objects: &Objects, id: &ObjectId) -> Result<Vec<u8>, ReadError> {
     let mut buffer = Vec::new();
     objects.read(id, Kind::Blob, &mut buffer)?;
     Ok(buffer)
+}
+
+/// The entries of a tree that is made, by their names.
+pub type Entries = BTreeMap<Vec<u8>, Entry>;
+
+/// In git's order: a directory sorts as if its name ended in a slash.
+pub fn encode(entries: &Entries) -> Vec<u8> {
+    let mut sorted: Vec<_> = entries.iter().collect();
+    sorted.sort_by_key(|(name, entry)| [&name[..], if entry.is_tree() { b"/" } else { b"" }].concat());
+    let mut bytes = Vec::new();
+    for (name, entry) in sorted {
+        bytes.extend_from_slice(format!("{:o} ", entry.mode).as_bytes());
+        bytes.extend_from_slice(name);
+        bytes.push(0);
+        bytes.extend_from_slice(entry.id.as_bytes());
+    }
+    bytes
 }
