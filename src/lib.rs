@@ -11,6 +11,7 @@ pub mod examine;
 pub mod forward;
 pub mod gate;
 pub mod git;
+pub mod http;
 pub mod inspect;
 pub mod model;
 pub mod observe;
