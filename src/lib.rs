@@ -28,3 +28,4 @@ pub mod trial;
 pub mod verbs;
 pub mod webhook;
 pub mod wire;
+pub mod witness;

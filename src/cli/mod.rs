@@ -16,6 +16,7 @@ mod rules;
 mod scan;
 mod serve;
 mod try_;
+mod witness;
 
 use crate::config::{Config, ConfigError};
 use clap::{Args, Parser, Subcommand};
@@ -62,6 +63,8 @@ enum Command {
     ReceivePack(ReceivePackArgs),
     /// Look for secrets in files, or in what a range of commits brought.
     Scan(ScanArgs),
+    /// Run a witness of logs, on another machine than the gate's.
+    Witness(witness::WitnessArgs),
     /// Print the version.
     Version,
 }
@@ -210,6 +213,7 @@ pub fn main() -> ExitCode {
         Command::Hook(HookCommand::PreReceive(args)) => hook::pre_receive(&args),
         Command::ReceivePack(args) => receive_pack::run(&args),
         Command::Scan(args) => scan::run(&args),
+        Command::Witness(args) => witness::run(&args),
         Command::Version => {
             print(&format!("refgate {}\n", env!("CARGO_PKG_VERSION")));
             DONE
@@ -281,6 +285,11 @@ mod tests {
             ("refgate scan --range a..b --sarif", true),
             ("refgate scan a --range a..b", false),
             ("refgate scan --json --sarif", false),
+            ("refgate witness --listen 127.0.0.1:1 --data d --name w --log a b --log c --logs f --key k", true),
+            ("refgate witness --listen 127.0.0.1:1 --data d --name w", false),
+            ("refgate witness --data d --name w --log a", false),
+            ("refgate witness --data d --name w --print-key", true),
+            ("refgate witness --name w --print-key", false),
             ("refgate", false),
         ] {
             assert_eq!(Cli::try_parse_from(line.split(' ')).is_ok(), good, "{line}");
