@@ -1,6 +1,7 @@
 //! Statements as CI meets them: in the notes of a real repository, checked by this program and by a shell script that
 //! has only git, openssl, ssh-keygen and jq. Each attack is tried on both.
 
+mod ci;
 mod tools;
 mod world;
 
