@@ -94,7 +94,11 @@ impl Process {
     }
 
     fn cosign(&self, reader: &LogReader, known: &mut KnownSizes) -> Result<SignedCheckpoint, CosignError> {
-        only(cosign(&[self.settings()], reader, known))
+        // A disk that is busy for seconds is not what is tested.
+        match only(cosign(&[self.settings()], reader, known)) {
+            Err(CosignError::Connection(_)) => only(cosign(&[self.settings()], reader, known)),
+            answered => answered,
+        }
     }
 
     /// Status, content type and body of the answer to these bytes.
@@ -316,7 +320,9 @@ fn what_it_has_signed_it_remembers_after_kill_9() {
             grow(&mut log, size + 1, "entry");
             match only(cosign(std::slice::from_ref(&settings), &log.reader(), &mut known)) {
                 Ok(cosigned) => signed = cosigned.checkpoint().size(),
-                Err(CosignError::Connection(_) | CosignError::Answer(_)) => break,
+                // Whoever got the port of one that is gone may answer anything.
+                Err(_) if matches!(witness.child.try_wait(), Ok(Some(_))) => break,
+                Err(CosignError::Connection(_) | CosignError::Answer(_)) => {}
                 Err(error) => panic!("{error}"),
             }
         }
@@ -462,8 +468,7 @@ fn one_that_is_silent_or_gone_does_not_hold_up_the_others() {
     let memory = temporary();
     let honest = Process::start(memory.path());
     let (_data, log) = grown(3, "entry");
-    let gone = TcpListener::bind("127.0.0.1:0").expect("bind").local_addr().expect("bound");
-    let gone = config::Witness { url: format!("http://{gone}"), key: some_key("gone.example") };
+    let gone = config::Witness { url: "http://127.0.0.1:1".to_owned(), key: some_key("gone.example") };
     let start = Instant::now();
     let asked = [liar(Vec::new()), honest.settings(), gone, liar(Vec::new())];
     let cosigned = cosign(&asked, &log.reader(), &mut KnownSizes::default());

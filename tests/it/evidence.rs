@@ -30,7 +30,7 @@ fn outcome(world: &World, commit: &str, name: &str) -> Option<String> {
     let found = statements(world, commit)
         .into_iter()
         .filter(|(kind, statement)| kind.ends_with("/attestation/push-decision/v0.1") && of(statement));
-    found.last().map(|(_, statement)| statement["predicate"]["outcome"].as_str().expect("text").to_owned())
+    found.next_back().map(|(_, statement)| statement["predicate"]["outcome"].as_str().expect("text").to_owned())
 }
 
 fn key(world: &World, purpose: &str) -> std::path::PathBuf {
