@@ -13,6 +13,7 @@ mod log;
 mod log_export;
 mod policy;
 mod receive_pack;
+mod replay;
 mod rules;
 mod scan;
 mod serve;
@@ -57,6 +58,8 @@ enum Command {
     Rules(rules::RulesArgs),
     /// Show the record of pushes, verify it, or export the log.
     Log(LogArgs),
+    /// Judge a recorded push again, and say whether the decision comes out the same.
+    Replay(ReplayArgs),
     /// Run as a hook of an existing bare repository.
     #[command(subcommand)]
     Hook(HookCommand),
@@ -128,6 +131,16 @@ pub struct LogArgs {
     /// The data directory, instead of the settings' one.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The decision's leaf in the log, as receipts and statements have it.
+    #[arg(value_name = "INDEX")]
+    pub index: u64,
+    /// One JSON object.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -236,6 +249,7 @@ pub fn main() -> ExitCode {
         Command::Policy(command) => policy::run(&cli.config, &command),
         Command::Rules(args) => rules::run(&args),
         Command::Log(args) => log::run(&cli.config, &args),
+        Command::Replay(args) => replay::run(&cli.config, &args),
         Command::Hook(HookCommand::PreReceive(args)) => hook::pre_receive(&args),
         Command::ReceivePack(args) => receive_pack::run(&args),
         Command::Scan(args) => scan::run(&args),

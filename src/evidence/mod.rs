@@ -39,7 +39,7 @@ pub use identity::Identity;
 pub use key::{GateKey, NotAKey, PublicKey};
 pub use keys::{KeyError, KeyPurpose, Keys, PublishedKey};
 pub use levels::{Continuity, RefControls, RefHistory};
-pub use reading::record_of;
+pub use reading::{old_of, record_of};
 pub use reason::NotProven;
 pub use spelling::{InvalidResourceUri, ResourceUri, Seconds};
 pub use sshsig::{CommitError, GIT_NAMESPACE, sign_commit};

@@ -5,6 +5,7 @@ use crate::evidence::digest::Sha256Digest;
 use crate::evidence::dsse::Envelope;
 use crate::evidence::spelling::Seconds;
 use crate::evidence::statement;
+use crate::model::ObjectId;
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -76,4 +77,21 @@ pub fn record_of(line: &[u8]) -> Option<Sha256Digest> {
     }
     let envelope = Envelope::parse(line).ok()?;
     statement::parse::<Bound>(envelope.payload()).map(|statement| statement.predicate.record_sha256)
+}
+
+/// Of a decision's line: what its ref went on from. `None`: it was not there, or the line is no decision.
+#[must_use]
+pub fn old_of(line: &[u8]) -> Option<ObjectId> {
+    #[derive(Deserialize)]
+    struct Moves {
+        #[serde(rename = "ref")]
+        moved: From,
+    }
+    #[derive(Deserialize)]
+    struct From {
+        old: Option<String>,
+    }
+    let envelope = Envelope::parse(line).ok()?;
+    let old = statement::parse::<Moves>(envelope.payload())?.predicate.moved.old?;
+    ObjectId::from_hex(old.as_bytes()).ok()
 }

@@ -63,6 +63,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 #[derive(Debug)]
 pub struct Policy {
     digest: String,
+    text: String,
     people: People,
     grants: Vec<Grant>,
     rules: Vec<Rule>,
@@ -156,6 +157,12 @@ impl Policy {
     #[must_use]
     pub fn lint(&self, now: Timestamp) -> Vec<Problem> {
         lint::lint(self, now)
+    }
+
+    /// The document.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// SHA-256 of the document's text, in hex.

@@ -3,9 +3,10 @@
 
 use super::steps::Side;
 use super::{Store, StoreError, leaves};
+use crate::evidence::old_of;
 use crate::model::{ObjectId, RefName, RepoName};
 use crate::record::{ExternalEntry, unescape};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
 
 /// What a ref held; `None`: it was not there.
@@ -52,6 +53,36 @@ impl Store {
     ) -> Result<Option<u64>, StoreError> {
         let index = leaves::newest(&self.reader(), repo, name, object)?;
         Ok(index.filter(|index| since.is_none_or(|since| *index > since)))
+    }
+
+    /// What the branches and tags of a repository held before a leaf, as far as the log tells: where the newest earlier
+    /// decision or move brought each, or what it held when it was seen first.
+    pub fn refs_at(&self, repo: &RepoName, index: u64) -> Result<Vec<(RefName, ObjectId)>, StoreError> {
+        let tips = self.tips(repo)?.unwrap_or_default();
+        let reader = self.reader();
+        let mut before = reader.prepare_cached(
+            "SELECT object FROM came WHERE repo = ?1 AND ref = ?2 AND idx < ?3 ORDER BY idx DESC LIMIT 1",
+        )?;
+        let mut first = reader.prepare_cached(
+            "SELECT leaf.text FROM came JOIN leaf USING (idx) WHERE repo = ?1 AND ref = ?2 AND idx >= ?3
+             ORDER BY idx LIMIT 1",
+        )?;
+        let mut refs = Vec::new();
+        for (name, tip) in tips {
+            let values = params![repo.as_str(), name.to_string(), index];
+            let object: Option<String> = before.query_row(values, |row| row.get(0)).optional()?;
+            let object = match object {
+                Some(hex) => ObjectId::from_hex(hex.as_bytes()).ok(),
+                // Not moved yet: what its first move went on from.
+                None => match first.query_row(values, |row| row.get::<_, String>(0)).optional()? {
+                    Some(leaf) => old_of(leaf.as_bytes()),
+                    None => tip.object,
+                },
+            };
+            refs.extend(object.map(|object| (name, object)));
+        }
+        refs.sort_by(|one, other| one.0.cmp(&other.0));
+        Ok(refs)
     }
 
     /// Whether nothing moved the ref without the gate since it was created, or since its upstream was seen first.
