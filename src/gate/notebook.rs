@@ -79,9 +79,9 @@ impl Notebook {
         self.outside.drain(..page.outside.min(self.outside.len()));
     }
 
-    /// Nothing is known any more.
-    pub fn forget(&mut self) {
-        self.tip = None;
+    /// What the next advertisement shows counts, whatever it is.
+    pub fn doubt(&mut self) {
+        self.recent.clear();
     }
 }
 
@@ -154,7 +154,7 @@ impl Push<'_> {
             None => self.store.tips(&self.target.name)?.and_then(|tips| tips.get(name)?.object),
         };
         // The advertisement may be older than our last push.
-        let is_stale = notebook.tip.is_some() && notebook.recent.contains(&advertised);
+        let is_stale = notebook.recent.contains(&advertised);
         let theirs = if is_stale { ours } else { advertised };
         if theirs == ours {
             self.fetch_notes(name, ours)?;

@@ -88,12 +88,12 @@ impl Push<'_> {
                     notebook.turn(&page, stated);
                     return (Ok(outcomes), Some(page));
                 }
-                Some(Outcome::Rejected { class: Rejection::Moved, .. }) => notebook.forget(),
+                Some(Outcome::Rejected { class: Rejection::Moved, .. }) => notebook.doubt(),
                 Some(Outcome::Rejected { class: Rejection::OtherMoved | Rejection::Refused, .. }) => {
                     return (Ok(outcomes), None);
                 }
                 Some(Outcome::Unknown) | None => {
-                    notebook.forget();
+                    notebook.doubt();
                     return (Ok(outcomes), None);
                 }
             }

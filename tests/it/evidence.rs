@@ -236,3 +236,70 @@ fn a_setting_publishes_elsewhere_or_not_at_all() {
         "the log has it all the same"
     );
 }
+
+#[test]
+fn the_log_comes_to_the_upstream_a_moment_later() {
+    const LOG: &str = "refs/refgate/log";
+    let mut world = World::new(SECRET_RULE);
+    let client = world.clone_as("claude-1");
+    let id = client.commit(&[("src/a.rs", "1\n")], "one");
+    client.push_head("x").accepted();
+    wait_for(|| world.all_upstream_refs().contains_key(LOG));
+    let files = |world: &World| world.git(&world.upstream, &["ls-tree", "-r", "--name-only", LOG]);
+    let note = world.git(&world.upstream, &["notes", "--ref=refgate", "show", &id]);
+    let leaf = note.lines().next().expect("a line");
+    let digest = text(&feed(Command::new("sha256sum").arg("-"), leaf.as_bytes()));
+    let digest = digest.split(' ').next().expect("hex");
+    let found = files(&world);
+    assert!(found.lines().any(|path| path == format!("proof/{digest}.tlog-proof")), "{found}");
+    assert!(found.lines().any(|path| path.starts_with("tile/0/000.p/")), "{found}");
+    assert!(!found.contains("tile/entries"), "entries stay at the gate: {found}");
+    let checkpoint = world.git(&world.upstream, &["show", &format!("{LOG}:checkpoint")]);
+    assert_eq!(checkpoint.lines().next(), Some("localhost/log/1"));
+
+    // What was pushed just before the gate stops is there too.
+    let id = client.commit(&[("src/a.rs", "2\n")], "two");
+    client.push_head("x").accepted();
+    world.terminate();
+    let note = world.git(&world.upstream, &["notes", "--ref=refgate", "show", &id]);
+    let digest = text(&feed(Command::new("sha256sum").arg("-"), note.lines().next().expect("a line").as_bytes()));
+    assert!(files(&world).contains(&format!("proof/{}.tlog-proof", &digest[..64])));
+}
+
+#[test]
+fn a_recorded_push_is_judged_again_by_its_own_policy() {
+    const HELD: &str = "[rule.infra]\nkind = \"path\"\nmatch = \"src/held/**\"\nthen = \"hold\"\n";
+    let world = World::new(&format!("{SECRET_RULE}{HELD}"));
+    let client = world.clone_as("claude-1");
+    let index = |pushed: &Pushed| pushed.json()["log"]["decisions"][0]["index"].to_string();
+    let push = |name: &str| client.push(&["--progress", &format!("HEAD:{}", client.branch(name))]);
+    let replay = |index: &str| {
+        let output = world.refgate().args(["replay", index]).output().expect("it runs");
+        (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+    };
+    client.commit(&[("src/a.rs", "1\n")], "one");
+    let accepted = index(&push("x"));
+    client.commit(&[("src/held/a.rs", "1\n")], "two");
+    let held = index(&push("y"));
+    client.commit(&[("secret/key.txt", "1\n")], "three");
+    let refused = index(&push("z"));
+    for index in [&accepted, &held] {
+        assert_eq!(replay(index).0, Some(0), "{}", replay(index).1);
+    }
+    let (code, why) = replay(&refused);
+    assert!(code == Some(2) && why.contains("not kept"), "{why}");
+    assert_eq!(replay("0").0, Some(2), "the start of the gate is no decision");
+    assert_eq!(replay("9999").0, Some(2));
+    // The policy has changed since.
+    world.write_policy(GRANTS);
+    wait_for(|| world.records().iter().any(|record| record["event"] == "policy-changed"));
+    assert_eq!(replay(&held).0, Some(0), "{}", replay(&held).1);
+    // A gate that recorded another decision than its rules give.
+    let database = rusqlite::Connection::open(world.path().join("data/store/refgate.db")).expect("it opens");
+    let sql = "DROP TRIGGER record_no_update; UPDATE record SET line = replace(line, '\"src/held/**\"', '')
+               WHERE kind = 'decision'; UPDATE record SET line = replace(replace(line, '\"rule\":\"infra\"', '\"rule\":\"other\"'),
+               '\"decision\":\"hold\"', '\"decision\":\"accept\"') WHERE kind = 'decision'";
+    database.execute_batch(sql).expect("changed");
+    let (code, why) = replay(&held);
+    assert!(code == Some(1) && why.contains("NOT reproduced"), "{why}");
+}
