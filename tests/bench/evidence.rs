@@ -138,7 +138,7 @@ fn name() -> PrincipalName {
 /// As good as any commit's: spread over all directories.
 fn id(n: u64) -> ObjectId {
     let digest = Sha256Digest::of(&n.to_be_bytes());
-    ObjectId::from_hex(digest.to_string()[..40].as_bytes()).expect("hex")
+    ObjectId::from_hex(&digest.to_string().as_bytes()[..40]).expect("hex")
 }
 
 fn decision(n: u64, now: jiff::Timestamp) -> Decision {

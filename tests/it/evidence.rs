@@ -27,7 +27,7 @@ fn decode(text: &str) -> Vec<u8> {
 
 fn outcome(world: &World, commit: &str, name: &str) -> Option<String> {
     let of = |statement: &serde_json::Value| statement["subject"][0]["annotations"]["sourceRefs"][0] == name;
-    let found = statements(world, commit)
+    let mut found = statements(world, commit)
         .into_iter()
         .filter(|(kind, statement)| kind.ends_with("/attestation/push-decision/v0.1") && of(statement));
     found.next_back().map(|(_, statement)| statement["predicate"]["outcome"].as_str().expect("text").to_owned())
