@@ -41,7 +41,7 @@ pub use keys::{KeyError, KeyPurpose, Keys, PublishedKey};
 pub use levels::{Continuity, RefControls, RefHistory};
 pub use reason::NotProven;
 pub use spelling::{InvalidResourceUri, ResourceUri, Seconds};
-pub use sshsig::{CommitError, GIT_NAMESPACE, sign_commit};
+pub use sshsig::{CommitError, GIT_NAMESPACE, NotSigned, commit_signer, sign_commit};
 pub use statement::{StatementError, Subject};
 pub use trust::{Trust, TrustedLog, TrustedVerifier, UnknownRepo};
 pub use verify::{NOTE_BYTES_MAX, Proven, Question, verify};
