@@ -56,8 +56,8 @@ const MAY_NAME: [(&str, &[&str]); 26] = [
     (
         "cli",
         &[
-            "config", "diff", "examine", "forward", "gate", "git", "model", "observe", "policy", "receive", "record",
-            "secret", "server", "store", "strict", "trial", "verbs", "webhook", "wire",
+            "config", "diff", "evidence", "examine", "forward", "gate", "git", "model", "observe", "policy", "receive",
+            "record", "secret", "server", "store", "strict", "tlog", "trial", "verbs", "webhook", "wire",
         ],
     ),
     ("main", &["cli"]),

@@ -16,6 +16,7 @@ mod rules;
 mod scan;
 mod serve;
 mod try_;
+mod verify;
 
 use crate::config::{Config, ConfigError};
 use clap::{Args, Parser, Subcommand};
@@ -62,6 +63,8 @@ enum Command {
     ReceivePack(ReceivePackArgs),
     /// Look for secrets in files, or in what a range of commits brought.
     Scan(ScanArgs),
+    /// Prove that a commit came through a gate, offline.
+    Verify(verify::VerifyArgs),
     /// Print the version.
     Version,
 }
@@ -210,6 +213,7 @@ pub fn main() -> ExitCode {
         Command::Hook(HookCommand::PreReceive(args)) => hook::pre_receive(&args),
         Command::ReceivePack(args) => receive_pack::run(&args),
         Command::Scan(args) => scan::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Version => {
             print(&format!("refgate {}\n", env!("CARGO_PKG_VERSION")));
             DONE
