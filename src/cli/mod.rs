@@ -15,6 +15,7 @@ mod receive_pack;
 mod rules;
 mod scan;
 mod serve;
+mod trust;
 mod try_;
 mod verify;
 
@@ -63,6 +64,9 @@ enum Command {
     ReceivePack(ReceivePackArgs),
     /// Look for secrets in files, or in what a range of commits brought.
     Scan(ScanArgs),
+    /// Write what others need to verify what this gate states.
+    #[command(subcommand)]
+    Trust(trust::TrustCommand),
     /// Prove that a commit came through a gate, offline.
     Verify(verify::VerifyArgs),
     /// Print the version.
@@ -213,6 +217,7 @@ pub fn main() -> ExitCode {
         Command::Hook(HookCommand::PreReceive(args)) => hook::pre_receive(&args),
         Command::ReceivePack(args) => receive_pack::run(&args),
         Command::Scan(args) => scan::run(&args),
+        Command::Trust(trust::TrustCommand::Export(args)) => trust::export(&cli.config, &args),
         Command::Verify(args) => verify::run(&args),
         Command::Version => {
             print(&format!("refgate {}\n", env!("CARGO_PKG_VERSION")));

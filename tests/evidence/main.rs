@@ -6,6 +6,7 @@ mod ledger;
 mod log;
 mod program;
 mod tools;
+mod trust;
 mod world;
 
 #[path = "../support/mod.rs"]
