@@ -7,7 +7,7 @@ pub mod credential;
 mod delta_cache;
 pub mod local;
 pub mod mirror;
-pub mod notes;
+pub mod note;
 pub mod objects;
 pub mod one_file;
 pub mod revision;

@@ -2,7 +2,7 @@
 
 use crate::evidence::{NOTE_BYTES_MAX, NotSigned, NoteOf, Trust, commit_signer};
 use crate::git::revision::{LocalClone, RevisionError, commit_time_s};
-use crate::git::{ReadError, notes, tree};
+use crate::git::{ReadError, note, tree};
 use crate::model::ObjectId;
 use jiff::Timestamp;
 use std::os::unix::ffi::OsStrExt;
@@ -39,10 +39,10 @@ impl Fetched {
     /// The note of a commit; of a tag, that of the commit it stands for, as far as it is here.
     pub fn note(&self, notes_commit: &ObjectId, about: ObjectId) -> Result<NoteOf, FetchedError> {
         let about = self.0.peel(about)?.unwrap_or(about);
-        Ok(match notes::find(self.0.objects(), notes_commit, &about, NOTE_BYTES_MAX)? {
-            notes::Found::Nothing => NoteOf::Nothing,
-            notes::Found::Note(note) => NoteOf::Note(note),
-            notes::Found::TooLong => NoteOf::TooLong,
+        Ok(match note::find(self.0.objects(), notes_commit, &about, NOTE_BYTES_MAX)? {
+            note::Found::Nothing => NoteOf::Nothing,
+            note::Found::Note(note) => NoteOf::Note(note),
+            note::Found::TooLong => NoteOf::TooLong,
         })
     }
 
@@ -52,7 +52,7 @@ impl Fetched {
         notes_commit: &ObjectId,
         trust: &Trust,
     ) -> Result<Result<String, NotSigned>, FetchedError> {
-        let commit = notes::commit(self.0.objects(), notes_commit)?;
+        let commit = note::commit(self.0.objects(), notes_commit)?;
         let time = commit_time_s(&commit).and_then(|seconds| Timestamp::from_second(seconds).ok());
         let time = time.unwrap_or(Timestamp::MIN);
         Ok(commit_signer(&commit, time, &trust.allowed_signers))
