@@ -188,6 +188,18 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
                 [packets(&[&create, &delete, &update]), options].concat(),
                 packets(&[&format!("shallow {A}"), &create]),
                 packets(&["push-cert\0 report-status"]),
+                packets(&[
+                    "push-cert\0 report-status",
+                    "certificate version 0.1\n",
+                    "pusher SHA256:x 1700000000 +0000\n",
+                    "pushee ssh://gate/app\n",
+                    "nonce 1-2-3\n",
+                    "push-option a\n",
+                    "\n",
+                    &format!("{A} {ZERO} refs/heads/y\n"),
+                    "-----BEGIN SSH SIGNATURE-----\n",
+                    "push-cert-end\n",
+                ]),
             ]
         }
         "exec_line" => bytes(&[

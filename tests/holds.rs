@@ -40,6 +40,7 @@ fn held() -> DecisionEntry {
         hold_until: LATER.parse().ok(),
         same_as: None,
         held_bytes: Some(5000),
+        push_cert: None,
     }
 }
 
@@ -107,27 +108,30 @@ fn store() -> (tempfile::TempDir, Store, DecisionEntry) {
 #[test]
 fn a_push_goes_on_with_approvals_that_count_at_that_moment() {
     let (_data, fine, entry) = store();
-    fine.released(None, release(&entry, NOW, &["dana"])).expect("approved by dana");
-    let again = fine.released(None, release(&entry, NOW, &["dana"])).expect_err("used up");
+    fine.released(None, release(&entry, NOW, &["dana"]), Vec::new()).expect("approved by dana");
+    let again = fine.released(None, release(&entry, NOW, &["dana"]), Vec::new()).expect_err("used up");
     assert!(matches!(again, StoreError::HoldIs(..)), "{again}");
 
     // Both approvals were read, and then dana was revoked.
     let (_data, revoked, entry) = store();
     revoked.controlled(revocation("dana")).expect("revoked");
-    let error = revoked.released(Some(approval(&entry, "lee")), release(&entry, NOW, &["dana", "lee"]));
+    let error = revoked.released(Some(approval(&entry, "lee")), release(&entry, NOW, &["dana", "lee"]), Vec::new());
     assert!(matches!(error, Err(StoreError::NotApproved(push)) if push == entry.push), "{error:?}");
     // Nothing of it is written: not the other approval either.
-    let alone = revoked.released(None, release(&entry, NOW, &["lee"]));
+    let alone = revoked.released(None, release(&entry, NOW, &["lee"]), Vec::new());
     assert!(matches!(alone, Err(StoreError::NotApproved(_))), "{alone:?}");
 
     // Of another policy, of somebody who never approved, and after its time.
     let (_data, others, entry) = store();
     let policy = ReleaseEntry { policy: "1".repeat(64), ..release(&entry, NOW, &["dana"]) };
-    assert!(matches!(others.released(None, policy), Err(StoreError::NotApproved(_))));
-    assert!(matches!(others.released(None, release(&entry, NOW, &["lee"])), Err(StoreError::NotApproved(_))));
-    let late = others.released(None, release(&entry, LATER, &["dana"]));
+    assert!(matches!(others.released(None, policy, Vec::new()), Err(StoreError::NotApproved(_))));
+    assert!(matches!(
+        others.released(None, release(&entry, NOW, &["lee"]), Vec::new()),
+        Err(StoreError::NotApproved(_))
+    ));
+    let late = others.released(None, release(&entry, LATER, &["dana"]), Vec::new());
     assert!(matches!(late, Err(StoreError::HoldIs(..))), "{late:?}");
-    others.released(None, release(&entry, NOW, &["dana"])).expect("approved by dana");
+    others.released(None, release(&entry, NOW, &["dana"]), Vec::new()).expect("approved by dana");
 }
 
 #[test]

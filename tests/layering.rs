@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Which folders each folder may name. A stage also gets the output types of earlier stages, one by one: `folder::Type`.
-const MAY_NAME: [(&str, &[&str]); 26] = [
+const MAY_NAME: [(&str, &[&str]); 28] = [
     ("model", &[]),
     ("secret", &[]),
     ("tlog", &["model::Escaped"]),
+    ("http", &[]),
     ("strict", &["model::is_invisible"]),
     ("wire", &["model"]),
     ("config", &["model", "strict", "evidence::ResourceUri", "tlog::VerifyingKey", "tlog::KeyKind"]),
@@ -22,11 +23,12 @@ const MAY_NAME: [(&str, &[&str]); 26] = [
     ("examine", &["model", "git", "policy::Examiner", "policy::Blobs", "policy::Unreadable", "secret"]),
     ("trial", &["model", "git", "inspect", "examine", "policy", "strict"]),
     ("forward", &["model", "wire", "git", "config::Upstream", "policy::Approval"]),
-    ("record", &["model", "policy::Decision"]),
-    ("store", &["model", "record"]),
+    ("record", &["model", "policy::Decision", "evidence::Sha256Digest", "evidence::record_of", "tlog"]),
+    ("store", &["model", "record", "evidence", "tlog"]),
     ("events", &["model", "policy::Policy", "policy::Principal", "record", "store"]),
-    ("webhook", &["model", "config", "events", "git::credential", "record", "store"]),
-    ("observe", &["config::LogFormat", "record::Verdict", "record::RefResult"]),
+    ("webhook", &["model", "config", "events", "git::credential", "http", "record", "store"]),
+    ("witness", &["config", "http", "tlog"]),
+    ("observe", &["config::LogFormat", "http", "record::Verdict", "record::RefResult"]),
     (
         "server",
         &[
@@ -49,15 +51,15 @@ const MAY_NAME: [(&str, &[&str]); 26] = [
     (
         "gate",
         &[
-            "config", "diff", "events", "examine", "forward", "git", "inspect", "model", "observe", "policy",
-            "receive", "record", "secret", "store", "strict", "trial", "wire",
+            "config", "diff", "events", "evidence", "examine", "forward", "git", "inspect", "model", "observe",
+            "policy", "receive", "record", "secret", "store", "strict", "tlog", "trial", "wire", "witness",
         ],
     ),
     (
         "cli",
         &[
             "config", "diff", "evidence", "examine", "forward", "gate", "git", "model", "observe", "policy", "receive",
-            "record", "secret", "server", "store", "strict", "tlog", "trial", "verbs", "webhook", "wire",
+            "record", "secret", "server", "store", "strict", "tlog", "trial", "verbs", "webhook", "wire", "witness",
         ],
     ),
     ("main", &["cli"]),
@@ -68,16 +70,18 @@ const ONLY: [(&str, &[&str]); 25] = [
     // Only git/ starts a process; `try` plays the agent too, and makes its keys.
     ("Command::new", &["git/", "cli/try_.rs"]),
     ("CommandExt", &["git/"]),
-    // Only server/ and observe/ listen, on what cli/ has bound; the doctor tries whether it could.
-    ("TcpListener", &["server/", "observe/", "cli/serve.rs", "cli/doctor/"]),
+    // Only server/ and http/ listen, on what cli/ has bound; the doctor tries whether it could. observe/ and witness/
+    // hand on what http/ is to listen on.
+    ("TcpListener", &["server/", "http/", "observe/", "witness/", "cli/serve.rs", "cli/witness.rs", "cli/doctor/"]),
     ("UnixListener", &[]),
     ("UdpSocket", &[]),
-    ("TcpStream", &["server/", "observe/"]),
+    ("TcpStream", &["server/", "http/"]),
     ("clap::", &["cli/"]),
     ("process::exit", &["main.rs"]),
     ("russh::", &["server/", "cli/"]),
-    // Only webhooks call out over HTTP; git does it for upstreams.
-    ("ureq::", &["webhook/"]),
+    // Webhooks call out over HTTP, and who asks the witnesses that the operator named for cosignatures; git does it for
+    // upstreams.
+    ("ureq::", &["http/client.rs", "webhook/", "witness/client.rs"]),
     ("rusqlite::", &["store/"]),
     ("ed25519_dalek::", &["evidence/", "tlog/"]),
     // A push's manifests are written in it too; an edit of the policy needs the place of every value.
@@ -91,8 +95,23 @@ const ONLY: [(&str, &[&str]); 25] = [
     ),
     ("nix::", &["git/", "cli/doctor/"]),
     ("ratatui_core::", &["review/"]),
-    ("tokio::", &["server/", "observe/", "cli/"]),
-    ("tracing::", &["cli/", "forward/", "gate/", "git/", "observe/", "server/", "verbs/", "webhook/"]),
+    ("tokio::", &["server/", "http/", "observe/", "witness/", "cli/"]),
+    (
+        "tracing::",
+        &[
+            "cli/",
+            "forward/",
+            "gate/",
+            "git/",
+            "http/",
+            "observe/",
+            "server/",
+            "store/notary.rs",
+            "verbs/",
+            "webhook/",
+            "witness/",
+        ],
+    ),
     // Only the policy makes an approval.
     ("Approval {", &["policy/"]),
     ("Approval(", &["policy/"]),

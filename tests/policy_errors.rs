@@ -392,6 +392,9 @@ then = \"hold\"
         first,
         "warning: the group `idle` is never used\n --> policy.toml:2:1\n  |\n2 | idle = [\"x\"]\n  | ^^^^\n"
     );
+    let fetching = "human.dana = {}\n[[grant]]\nto = \"dana\"\nrepo = \"app\"\nsigned = true\n";
+    let warnings = parse(fetching).unwrap_or_else(|e| panic!("{e}")).lint(jiff::Timestamp::UNIX_EPOCH);
+    assert_eq!(warnings[0].message, "`signed` says nothing where nothing may be pushed");
     let people = "human.dana = {}\n[group]\nowners = [\"dana\"]\n";
     for text in [format!("admins = [\"owners\"]\n{people}"), format!("{people}[repo.app]\napprovers = [\"owners\"]\n")]
     {

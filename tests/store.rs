@@ -3,9 +3,10 @@
 use refgate::model::{Count, ObjectId, PrincipalKind, PrincipalName, Purpose, PushId, RefName, RepoName};
 use refgate::record::{
     AbortEntry, Broken, ClientAgent, DecisionEntry, EventEntry, Hash, Holds, Mode, OutcomeEntry, Record, RefOutcome,
-    RefResult, UpdateEntry, Verdict, Why,
+    RefResult, UpdateEntry, Verdict, Why, plain_leaf,
 };
 use refgate::store::{Filter, Store, StoreError, Unsettled};
+use refgate::tlog::Peaks;
 use rusqlite::Connection;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
@@ -41,6 +42,7 @@ fn decision(decision: Verdict) -> DecisionEntry {
         hold_until: None,
         same_as: None,
         held_bytes: None,
+        push_cert: None,
     }
 }
 
@@ -94,7 +96,8 @@ fn open(data: &Path) -> Store {
 /// The database as somebody with an SQLite shell sees it, with the guards taken off.
 fn tamper(data: &Path, sql: &str) {
     let connection = Connection::open(Store::path(data)).expect("it opens");
-    let guards = "DROP TRIGGER record_no_update; DROP TRIGGER record_no_delete;";
+    let guards = "DROP TRIGGER record_no_update; DROP TRIGGER record_no_delete;
+                  DROP TRIGGER leaf_no_update; DROP TRIGGER leaf_no_delete;";
     connection.execute_batch(guards).expect("they were there");
     connection.execute_batch(sql).expect(sql);
 }
@@ -243,7 +246,8 @@ fn a_cut_with_the_head_moved_back_is_seen_by_who_kept_a_head() {
         assert_eq!(store.verify(Some(remembered.hash)).expect("it can be read"), Ok(second));
     }
     drop(store);
-    let sql = "DELETE FROM record WHERE seq = 2; UPDATE head SET seq = 1, hash = (SELECT hash FROM record)";
+    let sql = "DELETE FROM record WHERE seq = 2; DELETE FROM leaf WHERE seq = 2;
+               UPDATE head SET seq = 1, hash = (SELECT hash FROM record), size = 1, peaks = (SELECT hash FROM record)";
     tamper(data.path(), sql);
     let store = open(data.path());
     assert_eq!(store.verify(None).expect("it can be read"), Ok(first));
@@ -394,8 +398,12 @@ fn log_shows_a_line_a_push_and_the_kept_lines() {
     let words: Vec<_> = json.lines().map(|line| Record::from_line(line).expect("a record").kind()).collect();
     assert_eq!((code, words), (0, vec!["event", "decision", "outcome", "decision", "decision", "abort"]));
     // The lines alone give the head again.
-    let head = json.lines().zip(1..).fold(Hash::NONE, |hash, (line, seq)| hash.next(seq, line));
-    assert_eq!(head, store.head().expect("a head").hash);
+    let mut tree = Peaks::default();
+    for (line, seq) in json.lines().zip(1..) {
+        let leaf = plain_leaf(&Record::from_line(line).expect("a record"), seq, line).expect("a leaf");
+        tree.push(refgate::tlog::Hash::of_leaf(leaf.as_bytes())).expect("room");
+    }
+    assert_eq!(Hash::from(tree.root()), store.head().expect("a head").hash);
 
     assert_eq!(log(data.path(), &["--limit", "1"]).1.lines().count(), 2);
     assert_eq!(log(data.path(), &["--decision", "refuse"]).1.lines().count(), 2);

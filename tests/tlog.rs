@@ -410,7 +410,7 @@ fn a_witness_refuses_whom_it_does_not_know_and_what_it_cannot_read() {
     let file = files(memory.path()).into_iter().find(|path| !path.ends_with("lock")).expect("a file");
     std::fs::write(file, "").expect("written");
     let error = witness.add_checkpoint(good.as_bytes(), 1000).expect_err("the memory is gone");
-    assert!(matches!(error, StorageError::Checkpoint(CheckpointError::Lines)));
+    assert!(matches!(error, StorageError::Checkpoint(CheckpointError::Note(_))));
 }
 
 #[test]

@@ -45,6 +45,8 @@ while test $# -gt 0; do
 done
 test $# -le 1 || cannot "more than one commit"
 test -n "$trust" || cannot "--trust is missing"
+# To jq, it must be a file's name.
+case $trust in -*) trust=./$trust ;; esac
 case $ref in refs/*) ;; *) cannot "--ref is a full name, such as refs/heads/main" ;; esac
 case $max_age in null) ;; '' | *[!0-9]*) cannot "--max-age is a number of seconds" ;; esac
 for program in git openssl ssh-keygen jq; do

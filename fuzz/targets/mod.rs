@@ -14,7 +14,7 @@ use refgate::model::{Escaped, RefName};
 use refgate::policy::Policy;
 use refgate::receive::check::{self, Cause, Report, Special};
 use refgate::server::{command as exec, protocol};
-use refgate::wire::command::Request;
+use refgate::wire::command::{Bounds, Request};
 use refgate::wire::pkt_line::Packet;
 use refgate::wire::{advertisement, command, pkt_line, report, sideband};
 use std::path::Path;
@@ -70,7 +70,8 @@ pub fn pkt_line(data: &[u8]) {
 pub fn commands(data: &[u8]) {
     const UPDATES_MAX: usize = 5;
     let (mut input, mut request) = (data, Request::default());
-    let understood = command::read_request(&mut input, UPDATES_MAX, &mut request);
+    let bounds = Bounds { updates_max: UPDATES_MAX, certificate_bytes_max: Some(1000) };
+    let understood = command::read_request(&mut input, bounds, &mut request);
     assert!(request.updates.len() <= UPDATES_MAX);
     match understood {
         Ok(()) => {
@@ -81,8 +82,13 @@ pub fn commands(data: &[u8]) {
             assert!(request.updates.iter().all(|update| update.old.is_some() || update.new.is_some()));
             let (mut written, mut again) = (Vec::new(), Request::default());
             command::write_updates(&mut written, &request.updates, "").expect("a vector takes all");
-            command::read_request(&mut &written[..], UPDATES_MAX, &mut again).expect("what was understood");
+            command::read_request(&mut &written[..], bounds, &mut again).expect("what was understood");
             assert_eq!(again.updates, request.updates);
+            if let Some(certificate) = &request.certificate {
+                assert!(certificate.text().len() <= 1000);
+                assert_eq!([certificate.signed(), certificate.signature()].concat(), certificate.text());
+                assert_eq!(certificate.commands().count(), request.updates.len());
+            }
         }
         Err(error) => shown(&error.to_string()),
     }

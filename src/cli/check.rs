@@ -71,7 +71,7 @@ fn check(args: &CheckArgs, policy: &Policy) -> Result<ExitCode, Failure> {
         return Ok(DONE);
     }
     let limits = Limits::default();
-    let (secrets, hearing) = (&SecretCache::default(), Hearing::default());
+    let (secrets, hearing) = (&SecretCache::default(), Hearing::of_trial());
     let trial = Trial { policy, principal: &principal, repo: &repo, limits: &limits, secrets, hearing };
     let trusted = local.trusted(policy, &repo, &updates);
     let scene = Scene { refs: &local.refs, trusted: &trusted };

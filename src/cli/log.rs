@@ -1,8 +1,10 @@
 //! `refgate log`: the record of pushes as a table, as its own lines, or verified.
 
-use super::{DONE, LogArgs, cannot, load, negative, print};
+use super::{DONE, LogArgs, LogCommand, cannot, load, negative, print};
 use crate::model::{Escaped, PrincipalName, Purpose, PushId, RepoName};
-use crate::record::{AbortEntry, DecisionEntry, Hash, OutcomeEntry, Record, RefResult, Verdict};
+use crate::record::{
+    AbortEntry, DecisionEntry, ExternalEntry, Hash, OutcomeEntry, Record, RefResult, UpdateEntry, Verdict,
+};
 use crate::store::{Filter, Store, StoreError, Stored, holds};
 use jiff::{SignedDuration, Timestamp};
 use std::fmt::Write;
@@ -13,6 +15,9 @@ use std::process::ExitCode;
 const LIMIT_DEFAULT: usize = 20;
 
 pub fn run(config: &Path, args: &LogArgs) -> ExitCode {
+    if let Some(LogCommand::Export(args)) = &args.command {
+        return super::log_export::run(config, args);
+    }
     let data = match &args.data {
         Some(data) => data.clone(),
         None => match load(config) {
@@ -136,6 +141,7 @@ fn table(store: &Store, filter: &Filter) -> Result<String, StoreError> {
         let row = match &stored.record {
             Record::Decision(entry) => decision_row(store, entry)?,
             Record::Abort(entry) => abort_row(entry),
+            Record::External(entry) => external_row(entry),
             Record::Hold(_) | Record::Release(_) | Record::Outcome(_) | Record::Control(_) | Record::Event(_) => {
                 continue;
             }
@@ -171,12 +177,7 @@ fn decision_row(store: &Store, entry: &DecisionEntry) -> Result<[String; 7], Sto
             outcome.unwrap_or("under way").to_owned()
         }
     };
-    let names: Vec<String> =
-        entry.updates.iter().take(2).map(|update| Escaped(update.name.short()).to_string()).collect();
-    let mut what = names.join(" ");
-    if entry.updates.len() > names.len() {
-        let _ = write!(what, " +{}", entry.updates.len() - names.len());
-    }
+    let mut what = names(&entry.updates);
     let findings = entry.findings.len() as u64 + entry.more_findings;
     if let Some(first) = entry.findings.first() {
         let _ = write!(what, "  {}", first.rule);
@@ -193,6 +194,22 @@ fn decision_row(store: &Store, entry: &DecisionEntry) -> Result<[String; 7], Sto
         outcome,
         what,
     ])
+}
+
+/// The first refs, and how many more there are.
+fn names(updates: &[UpdateEntry]) -> String {
+    let names: Vec<String> = updates.iter().take(2).map(|update| Escaped(update.name.short()).to_string()).collect();
+    let mut what = names.join(" ");
+    if updates.len() > names.len() {
+        let _ = write!(what, " +{}", updates.len() - names.len());
+    }
+    what
+}
+
+/// What moved without the gate.
+fn external_row(entry: &ExternalEntry) -> [String; 7] {
+    let [push, who, outcome] = ["-", "?", "moved"].map(str::to_owned);
+    [time(entry.time), push, entry.repo.to_string(), who, "external".to_owned(), outcome, names(&entry.updates)]
 }
 
 fn abort_row(entry: &AbortEntry) -> [String; 7] {
@@ -264,6 +281,11 @@ fn detail(text: &mut String, stored: &Stored) -> std::fmt::Result {
             let about = about.or_else(|| entry.subject.as_ref().map(ToString::to_string)).unwrap_or_default();
             let reason = Escaped(entry.reason.as_bytes());
             writeln!(text, "  {} {about} by {} {reason}", entry.action.as_str(), entry.by.principal)?;
+        }
+        Record::External(entry) => {
+            for update in &entry.updates {
+                writeln!(text, "  {} {} -> {}", update.name, id(update.old), id(update.new))?;
+            }
         }
         Record::Abort(entry) => writeln!(text, "  {}: {}", entry.cause, entry.message)?,
         Record::Event(entry) => writeln!(text, "  {} {:?}", entry.event, entry.detail)?,

@@ -10,14 +10,17 @@ mod findings;
 mod hook;
 mod init;
 mod log;
+mod log_export;
 mod policy;
 mod receive_pack;
+mod replay;
 mod rules;
 mod scan;
 mod serve;
 mod trust;
 mod try_;
 mod verify;
+mod witness;
 
 use crate::config::{Config, ConfigError};
 use clap::{Args, Parser, Subcommand};
@@ -55,8 +58,10 @@ enum Command {
     Policy(policy::PolicyCommand),
     /// Tell of the kinds of rules and the presets there are.
     Rules(rules::RulesArgs),
-    /// Show the record of pushes, or verify it.
+    /// Show the record of pushes, verify it, or export the log.
     Log(LogArgs),
+    /// Judge a recorded push again, and say whether the decision comes out the same.
+    Replay(ReplayArgs),
     /// Run as a hook of an existing bare repository.
     #[command(subcommand)]
     Hook(HookCommand),
@@ -69,6 +74,8 @@ enum Command {
     Trust(trust::TrustCommand),
     /// Prove that a commit came through a gate, offline.
     Verify(verify::VerifyArgs),
+    /// Run a witness of logs, on another machine than the gate's.
+    Witness(witness::WitnessArgs),
     /// Print the version.
     Version,
 }
@@ -97,7 +104,10 @@ pub struct DoctorArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct LogArgs {
+    #[command(subcommand)]
+    pub command: Option<LogCommand>,
     /// Pushes to this repository only.
     #[arg(long, value_name = "NAME")]
     pub repo: Option<String>,
@@ -119,12 +129,44 @@ pub struct LogArgs {
     /// The records as they are kept, one JSON object a line, oldest first.
     #[arg(long)]
     pub json: bool,
-    /// Compute the hash chain again and print its head.
+    /// Compute the log's tree from the records again and print its root.
     #[arg(long, conflicts_with_all = ["repo", "principal", "decision", "push", "since", "limit"])]
     pub verify: bool,
     /// A head that was printed before and must be in the chain.
     #[arg(long, value_name = "HASH", requires = "verify")]
     pub head: Option<String>,
+    /// The data directory, instead of the settings' one.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The decision's leaf in the log, as receipts and statements have it.
+    #[arg(value_name = "INDEX")]
+    pub index: u64,
+    /// One JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum LogCommand {
+    /// Write the leaves of the transparency log, oldest first.
+    Export(LogExportArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct LogExportArgs {
+    /// One leaf a line, its very bytes: line N is leaf N, and SHA-256 of a zero byte and the line is its hash.
+    #[arg(long, required_unless_present = "decoded")]
+    pub jsonl: bool,
+    /// One object a line instead, with `index` and what is in the leaf, readable.
+    #[arg(long, conflicts_with = "jsonl")]
+    pub decoded: bool,
+    /// From this index on.
+    #[arg(long, value_name = "INDEX", default_value_t = 0)]
+    pub from: u64,
     /// The data directory, instead of the settings' one.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
@@ -214,11 +256,13 @@ pub fn main() -> ExitCode {
         Command::Policy(command) => policy::run(&cli.config, &command),
         Command::Rules(args) => rules::run(&args),
         Command::Log(args) => log::run(&cli.config, &args),
+        Command::Replay(args) => replay::run(&cli.config, &args),
         Command::Hook(HookCommand::PreReceive(args)) => hook::pre_receive(&args),
         Command::ReceivePack(args) => receive_pack::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::Trust(trust::TrustCommand::Export(args)) => trust::export(&cli.config, &args),
         Command::Verify(args) => verify::run(&args),
+        Command::Witness(args) => witness::run(&args),
         Command::Version => {
             print(&format!("refgate {}\n", env!("CARGO_PKG_VERSION")));
             DONE
@@ -290,6 +334,11 @@ mod tests {
             ("refgate scan --range a..b --sarif", true),
             ("refgate scan a --range a..b", false),
             ("refgate scan --json --sarif", false),
+            ("refgate witness --listen 127.0.0.1:1 --data d --name w --log a b --log c --logs f --key k", true),
+            ("refgate witness --listen 127.0.0.1:1 --data d --name w", false),
+            ("refgate witness --data d --name w --log a", false),
+            ("refgate witness --data d --name w --print-key", true),
+            ("refgate witness --name w --print-key", false),
             ("refgate", false),
         ] {
             assert_eq!(Cli::try_parse_from(line.split(' ')).is_ok(), good, "{line}");

@@ -1,7 +1,7 @@
 //! `refgate receive-pack DIR`: one push on stdin and stdout, for sshd's ForceCommand or any other way to start it.
 
 use super::{ReceivePackArgs, complain};
-use crate::config::{LogFormat, Upstream};
+use crate::config::{LogFormat, Publish, Upstream};
 use crate::examine::SecretCache;
 use crate::gate::{Base, Occasion, OwnersCache, ProtocolVersion, Push, Session, Target, fingerprint_key};
 use crate::git::{ObjectStore, local};
@@ -12,6 +12,7 @@ use crate::store::Store;
 use crate::wire::pkt_line;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Mutex;
 use std::time::Instant;
 
 type Failure = Box<dyn std::error::Error>;
@@ -84,6 +85,10 @@ impl Opened {
             },
             releases: std::sync::Mutex::default(),
             owners: OwnersCache::default(),
+            resource: None,
+            publish: Publish::Off,
+            tips: Mutex::default(),
+            notes: Mutex::default(),
         };
         let session = Session { principal, key_fingerprint: String::new(), peer: None };
         let store = Store::open(&data)?;
@@ -114,8 +119,10 @@ impl Opened {
             begun: Instant::now(),
             lock: None,
             holds: None,
+            certificates: None,
             gate: "",
             hearing: Hearing::default(),
+            attest: None,
             occasion: Occasion::Push,
         }
     }

@@ -66,6 +66,7 @@ async fn serve(gate: Arc<Gate>, host_key: russh::keys::PrivateKey) -> Result<(),
     tasks.spawn(settle_the_rest(Arc::clone(&gate), shutdown.clone()));
     tasks.spawn(tend(Arc::clone(&gate), shutdown.clone()));
     tasks.spawn(send_again(Arc::clone(&gate), shutdown.clone()));
+    tasks.spawn(publish_log(Arc::clone(&gate), shutdown.clone()));
     tasks.spawn(stop_waiting(Arc::clone(&gate), shutdown.clone()));
     if let Some(address) = gate.config.metrics_listen {
         let listener =
@@ -141,6 +142,20 @@ async fn send_again(gate: Arc<Gate>, shutdown: CancellationToken) {
         let again = Arc::clone(&gate);
         let left = tokio::task::spawn_blocking(move || again.send_again()).await;
         pause = if matches!(left, Ok(0)) { PAUSE } else { PAUSE_MAX.min(pause * 2) };
+    }
+}
+
+/// Has the log cosigned and brings it to the upstreams, a moment after there is more of it; and once more at the end.
+async fn publish_log(gate: Arc<Gate>, shutdown: CancellationToken) {
+    const PAUSE: Duration = Duration::from_secs(2);
+    let mut is_last = false;
+    while !is_last {
+        tokio::select! {
+            () = shutdown.cancelled() => is_last = true,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+        let again = Arc::clone(&gate);
+        let _ = tokio::task::spawn_blocking(move || again.publish_log()).await;
     }
 }
 

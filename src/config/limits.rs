@@ -28,6 +28,8 @@ pub fn read(table: &mut Table<'_, '_>, problems: &mut Vec<Problem>) -> Limits {
         ref_updates_max: reader.count("ref_updates_max", default.ref_updates_max, Refused),
         push_options_max: reader.count("push_options_max", default.push_options_max, Allowed),
         push_option_bytes_max: reader.bytes("push_option_bytes_max", default.push_option_bytes_max, Allowed),
+        push_cert_bytes_max: reader.bytes("push_cert_bytes_max", default.push_cert_bytes_max, Refused),
+        push_cert_time_max: reader.time("push_cert_time_max", default.push_cert_time_max, Refused),
         commits_max: reader.count("commits_max", default.commits_max, Refused),
         changes_max: reader.count("changes_max", default.changes_max, Refused),
         tag_depth_max: reader.count("tag_depth_max", default.tag_depth_max, Allowed),

@@ -114,6 +114,7 @@ impl Event {
             Record::Outcome(entry) => event.settled(entry),
             Record::Abort(entry) => event.aborted(entry),
             Record::Control(entry) => event.controlled(entry),
+            Record::External(entry) => Self { refs: refs(&entry.updates), ..event },
             Record::Event(entry) => event.noted(entry),
         })
     }
@@ -167,6 +168,7 @@ impl Event {
                 Control::Reinstate => EventKind::PrincipalReinstated,
                 Control::Policy => EventKind::PolicyEdited,
             },
+            Record::External(_) => EventKind::RepoMoved,
             Record::Event(entry) => match entry.event.as_str() {
                 "start" => EventKind::GateStarted,
                 "stop" => EventKind::GateStopped,

@@ -15,7 +15,12 @@ pub fn complete(store: &Store, event: Event) -> Result<Event, StoreError> {
             Record::Decision(entry) => updates = entry.updates,
             // What was forwarded in the end.
             Record::Release(entry) => updates = entry.updates,
-            Record::Hold(_) | Record::Outcome(_) | Record::Abort(_) | Record::Control(_) | Record::Event(_) => {}
+            Record::Hold(_)
+            | Record::Outcome(_)
+            | Record::Abort(_)
+            | Record::Control(_)
+            | Record::External(_)
+            | Record::Event(_) => {}
         }
     }
     Ok(event.with_decided(&updates))

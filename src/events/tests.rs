@@ -5,8 +5,9 @@ use crate::model::{
     Effect, EventKind, ObjectId, PrincipalKind, PrincipalName, Purpose, PushId, RefName, RepoName, UpdateKind,
 };
 use crate::record::{
-    AbortEntry, Actor, ApprovalRef, ClientAgent, Control, ControlEntry, DecisionEntry, EventEntry, FindingEntry,
-    HoldEntry, HoldStep, Holds, Mode, OutcomeEntry, Record, RefOutcome, RefResult, ReleaseEntry, UpdateEntry, Verdict,
+    AbortEntry, Actor, ApprovalRef, ClientAgent, Control, ControlEntry, DecisionEntry, EventEntry, ExternalEntry,
+    FindingEntry, HoldEntry, HoldStep, Holds, Mode, OutcomeEntry, Record, RefOutcome, RefResult, ReleaseEntry,
+    UpdateEntry, Verdict,
 };
 use jiff::Timestamp;
 
@@ -67,6 +68,7 @@ fn decision(purpose: Purpose, decision: Verdict) -> DecisionEntry {
         hold_until: (decision == Verdict::Hold).then(|| time("2026-05-08T12:00:00Z")),
         same_as: None,
         held_bytes: None,
+        push_cert: None,
     }
 }
 
@@ -237,6 +239,14 @@ fn table() -> Vec<(Record, String)> {
             of_gate("principal.reinstated", &format!(r#","principal":"claude-1"{by}"#)),
         ),
         (Record::Control(control(Control::Policy)), of_gate("policy.edited", by)),
+        (
+            Record::External(ExternalEntry {
+                time: time("2026-05-01T12:00:00Z"),
+                repo: RepoName::parse("app").expect("a name"),
+                updates: vec![update()],
+            }),
+            of_gate("repo.moved", &format!(r#","repo":"app",{refs}"#)),
+        ),
         (note("start"), of_gate("gate.started", detail)),
         (note("stop"), of_gate("gate.stopped", detail)),
         (note("policy-changed"), of_gate("policy.changed", detail)),

@@ -54,6 +54,8 @@ pub struct Decision {
     pub changeset: Option<Changeset>,
     pub approvals: Vec<ApprovalDigest>,
     pub previous: Previous,
+    /// Of the gate's own record of the push, which says more and is not published.
+    pub record: Option<Sha256Digest>,
     pub received: Timestamp,
     pub decided: Timestamp,
 }
@@ -186,6 +188,13 @@ impl Paths {
     /// The most bytes of paths that a statement lists for one rule.
     pub const LISTED_BYTES_MAX: usize = 2048;
 
+    /// Names the paths by their digest and number.
+    #[must_use]
+    pub fn named(paths: &[BString]) -> Self {
+        let blob: Vec<u8> = paths.iter().flat_map(|path| [path.as_bytes(), &[0]].concat()).collect();
+        Self::Blob { digest: Sha256Digest::of(&blob), count: paths.len() as u64 }
+    }
+
     /// Lists the paths, or gives the blob to keep beside the statement: each path and a NUL, in the order given.
     #[must_use]
     pub fn new(paths: Vec<BString>) -> (Self, Option<Vec<u8>>) {
@@ -208,6 +217,7 @@ impl Paths {
 pub struct Changeset {
     pub digest: Sha256Digest,
     pub files: u64,
+    /// Of text of a moderate size.
     pub added_lines: u64,
     pub deleted_lines: u64,
 }

@@ -35,6 +35,8 @@ struct Predicate {
     changeset: Option<Changeset>,
     approvals: Vec<Approved>,
     previous: Previous,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record_sha256: Option<Sha256Digest>,
     times: Times,
     gate: Gate,
 }
@@ -208,6 +210,7 @@ impl Decision {
             }),
             approvals: self.approved(),
             previous: Previous { ref_index: self.previous.ref_index, repo_seq: self.previous.repo_seq },
+            record_sha256: self.record,
             times: Times { received: Seconds::floor(self.received), decided: Seconds::floor(self.decided) },
             gate: Gate {
                 id: self.gate.verifier_id.clone(),

@@ -2,7 +2,10 @@
 
 use crate::evidence::decision_form::NamedPolicy;
 use crate::evidence::digest::Sha256Digest;
+use crate::evidence::dsse::Envelope;
 use crate::evidence::spelling::Seconds;
+use crate::evidence::statement;
+use crate::model::ObjectId;
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -63,4 +66,33 @@ pub(super) struct TimesRead {
 #[derive(Debug, Deserialize)]
 pub(super) struct GateRead {
     pub id: String,
+}
+
+/// Of a decision's line: the digest of the record that it is bound to. Nothing else of it is looked at.
+#[must_use]
+pub fn record_of(line: &[u8]) -> Option<Sha256Digest> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Bound {
+        record_sha256: Sha256Digest,
+    }
+    let envelope = Envelope::parse(line).ok()?;
+    statement::parse::<Bound>(envelope.payload()).map(|statement| statement.predicate.record_sha256)
+}
+
+/// Of a decision's line: what its ref went on from. `None`: it was not there, or the line is no decision.
+#[must_use]
+pub fn old_of(line: &[u8]) -> Option<ObjectId> {
+    #[derive(Deserialize)]
+    struct Moves {
+        #[serde(rename = "ref")]
+        moved: From,
+    }
+    #[derive(Deserialize)]
+    struct From {
+        old: Option<String>,
+    }
+    let envelope = Envelope::parse(line).ok()?;
+    let old = statement::parse::<Moves>(envelope.payload())?.predicate.moved.old?;
+    ObjectId::from_hex(old.as_bytes()).ok()
 }

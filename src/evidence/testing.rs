@@ -83,6 +83,7 @@ pub(super) fn decision() -> Decision {
             key_fingerprint: "SHA256:lee".to_owned(),
         }],
         previous: Previous { ref_index: Some(41), repo_seq: 7 },
+        record: Some(Sha256Digest::of(b"record")),
         received: "2026-01-02T03:04:05.678Z".parse().expect("a time"),
         decided: "2026-01-02T03:04:06.789Z".parse().expect("a time"),
     }

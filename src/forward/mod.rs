@@ -15,7 +15,7 @@ mod tests;
 
 use crate::config::Upstream;
 use crate::git::command::CommandError;
-use crate::git::{ObjectStore, UpstreamError};
+use crate::git::{Made, ObjectStore, UpstreamError};
 use crate::model::{Escaped, Limits, ObjectId, RefName, RefUpdate};
 use crate::policy::Approval;
 use crate::wire::report::Options;
@@ -31,12 +31,16 @@ pub use settle::{Settled, settle};
 pub enum ForwardError {
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
-    #[error("the upstream cannot move several refs at once (atomic); push them one by one")]
+    #[error(
+        "the upstream cannot move several refs at once (atomic): push them one by one; evidence moves along, see `evidence`"
+    )]
     NoAtomic,
     #[error("the upstream does not report what becomes of a push (report-status)")]
     NoReport,
     #[error("the upstream does not take deletes (delete-refs)")]
     NoDelete,
+    #[error("no evidence: {0}")]
+    Evidence(String),
     #[error("the push's pack cannot be read or made")]
     Pack(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -89,6 +93,25 @@ pub struct Source<'a> {
     pub quarantine: Option<&'a Path>,
     /// The quarantine's pack: complete in itself, or against what the upstream has.
     pub pack: Option<&'a Path>,
+    /// Objects of the gate's own that go along. They are in `objects` too.
+    pub own: Option<&'a Made>,
+}
+
+/// A ref of the gate's own that moves with a push, or by itself: where its evidence is. Never one of a push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Companion(RefUpdate);
+
+impl Companion {
+    /// `None`: the ref is not below one of the places that nobody can push to.
+    #[must_use]
+    pub fn new(update: RefUpdate, places: &[&RefName]) -> Option<Self> {
+        places.contains(&&update.name).then_some(Self(update))
+    }
+
+    #[must_use]
+    pub fn update(&self) -> &RefUpdate {
+        &self.0
+    }
 }
 
 /// An upstream whose refs have been read, ready for one push.
@@ -135,11 +158,19 @@ impl<'a> Connection<'a> {
     pub fn push(
         self,
         approval: &Approval,
+        companion: Option<&Companion>,
         source: Source<'_>,
         push_options: &[BString],
         relay: &mut dyn FnMut(&[u8]),
     ) -> Result<Vec<RefOutcome>, ForwardError> {
-        self.push_updates(approval.updates(), source, push_options, relay)
+        let mut updates = approval.updates().to_vec();
+        updates.extend(companion.map(|companion| companion.0.clone()));
+        self.push_updates(&updates, source, push_options, relay)
+    }
+
+    /// Sends a ref of the gate's own.
+    pub fn push_own(self, companion: &Companion, source: Source<'_>) -> Result<Vec<RefOutcome>, ForwardError> {
+        self.push_updates(std::slice::from_ref(&companion.0), source, &[], &mut |_| {})
     }
 
     fn push_updates(

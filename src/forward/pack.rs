@@ -2,11 +2,13 @@
 
 use super::{ForwardError, Source};
 use crate::git::command::{CommandError, GitCommand};
+use crate::git::{Made, PackEntries};
 use crate::model::{ObjectId, RefName, RefUpdate};
+use sha1::{Digest, Sha1};
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::time::Duration;
@@ -17,7 +19,13 @@ pub(super) enum Pack {
     File(File),
     /// The pack with no objects.
     Empty,
+    /// One that is there, if any, with objects of the gate's own at its end.
+    Joined(Option<File>, PackEntries),
 }
+
+/// Bytes of a pack before its first object, and of its checksum.
+const HEADER_BYTES: usize = 12;
+const CHECKSUM_BYTES: usize = 20;
 
 /// `PACK`, version 2, 0 objects, and their SHA-1.
 pub(super) const EMPTY: [u8; 32] = *b"PACK\0\0\0\x02\0\0\0\0\
@@ -28,8 +36,40 @@ impl Pack {
         match self {
             Self::Empty => output.write_all(&EMPTY),
             Self::File(file) => io::copy(&mut &*file, output).map(drop),
+            Self::Joined(file, entries) => join(file.as_ref(), entries, output),
         }
     }
+}
+
+/// Writes the pack with the entries at its end: offsets within it stay what they are.
+fn join(file: Option<&File>, entries: &PackEntries, output: &mut impl Write) -> io::Result<()> {
+    let mut header = *EMPTY.first_chunk::<HEADER_BYTES>().unwrap_or(&[0; HEADER_BYTES]);
+    let mut rest = 0;
+    if let Some(mut file) = file {
+        file.read_exact(&mut header)?;
+        let length = file.metadata()?.len();
+        rest = length.checked_sub((HEADER_BYTES + CHECKSUM_BYTES) as u64).ok_or(io::ErrorKind::UnexpectedEof)?;
+    }
+    let [.., a, b, c, d] = header;
+    let count = u32::from_be_bytes([a, b, c, d]).checked_add(entries.count).ok_or(io::ErrorKind::InvalidData)?;
+    header[HEADER_BYTES - 4..].copy_from_slice(&count.to_be_bytes());
+    let mut hash = Sha1::new();
+    let mut put = |bytes: &[u8]| {
+        hash.update(bytes);
+        output.write_all(bytes)
+    };
+    put(&header)?;
+    let mut buffer = vec![0; 128 * 1024];
+    let mut body = file.map(|file| file.take(rest));
+    while let Some(body) = &mut body {
+        match body.read(&mut buffer)? {
+            0 if body.limit() > 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            0 => break,
+            n => put(buffer.get(..n).unwrap_or_default())?,
+        }
+    }
+    put(&entries.bytes)?;
+    output.write_all(&hash.finalize())
 }
 
 /// What to send first; nothing if all updates are deletes.
@@ -42,13 +82,19 @@ pub(super) fn first(
     if new.peek().is_none() {
         return Ok(None);
     }
+    let failed = |e: io::Error| ForwardError::Pack(e.into());
+    let own = source.own.map(Made::pack_entries).transpose().map_err(failed)?;
     if let Some(path) = source.pack {
-        let file = File::open(path).map_err(|e| ForwardError::Pack(e.into()))?;
-        return Ok(Some(Pack::File(file)));
+        let file = File::open(path).map_err(failed)?;
+        return Ok(Some(match own {
+            Some(own) => Pack::Joined(Some(file), own),
+            None => Pack::File(file),
+        }));
     }
     let tips: HashSet<_> = upstream_refs.iter().map(|(_, id)| *id).collect();
-    if new.all(|id| tips.contains(&id)) {
-        return Ok(Some(Pack::Empty));
+    let is_own = |id: &ObjectId| source.own.is_some_and(|own| own.get(id).is_some());
+    if new.all(|id| tips.contains(&id) || is_own(&id)) {
+        return Ok(Some(own.map_or(Pack::Empty, |own| Pack::Joined(None, own))));
     }
     make(updates, source, upstream_refs).map(Some)
 }

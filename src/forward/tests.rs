@@ -126,7 +126,7 @@ impl Quarantine {
 
 /// What the mirror alone has.
 fn source<'a>(mirror: &'a Mirror, objects_dir: &'a Path) -> Source<'a> {
-    Source { git_dir: mirror.dir(), objects_dir, objects: mirror.store(), quarantine: None, pack: None }
+    Source { git_dir: mirror.dir(), objects_dir, objects: mirror.store(), quarantine: None, pack: None, own: None }
 }
 
 fn update(name: &str, old: Option<&str>, new: Option<&str>) -> RefUpdate {

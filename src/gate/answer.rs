@@ -41,7 +41,7 @@ impl Push<'_> {
         tracing::info!(outcome = ?verdict, "forwarded");
         findings.extend(judgement.findings.iter().cloned());
         let found = (&findings[..], judgement.more_findings);
-        self.say(verdict, retry, updates, found, (None, &notes.lines), reply);
+        self.say(verdict, retry, updates, found, (None, Some(notes)), reply);
         let refs = outcomes.iter().map(|o| (o.name.clone(), self.status(&o.outcome))).collect();
         sent(reply.report(&Report { unpack: Ok(()), refs }));
     }
@@ -72,7 +72,7 @@ impl Push<'_> {
         reply: &Reply<'_>,
     ) {
         let found = (&judgement.findings[..], judgement.more_findings);
-        self.say(verdict, retry, updates, found, (None, &notes.lines), reply);
+        self.say(verdict, retry, updates, found, (None, Some(notes)), reply);
         let count = judgement.findings.iter().filter(|f| f.effect > Effect::Warn).count() + judgement.more_findings;
         let reason = match (&retry, count) {
             _ if verdict == Verdict::WouldHold => "would be held for a human".to_owned(),
@@ -95,7 +95,7 @@ impl Push<'_> {
             tracing::error!(%error, "the end of a push cannot be recorded");
         }
         let reason = finding.message.clone();
-        self.say(Verdict::Refused, fault.retry(), updates, (&[finding], 0), (None, &[]), reply);
+        self.say(Verdict::Refused, fault.retry(), updates, (&[finding], 0), (None, None), reply);
         let unpack = matches!(fault, Fault::Receive(_)).then_some(reason.as_str());
         sent(reply.refuse(unpack, if unpack.is_some() { "unpacker error" } else { "refgate: 1 finding" }));
     }
@@ -106,9 +106,11 @@ impl Push<'_> {
         retry: Retry,
         updates: &[RefUpdate],
         (findings, more_findings): (&[Finding], usize),
-        (hold, notes): (Option<&Standing>, &[String]),
+        (hold, told): (Option<&Standing>, Option<&Notes>),
         reply: &Reply<'_>,
     ) {
+        let notes = told.map_or(&[][..], |told| &told.lines);
+        let receipt = told.and_then(|told| told.receipt.as_ref());
         let went_well = matches!(verdict, Verdict::Accepted | Verdict::Passed);
         let nothing_to_tell = went_well && findings.is_empty() && notes.is_empty() && hold.is_none();
         if nothing_to_tell && (reply.is_quiet() || !self.target.is_talkative()) {
@@ -120,14 +122,15 @@ impl Push<'_> {
         }
         let (push, repo) = (self.id, &self.target.name);
         let gate = self.gate;
-        let message = Message { verdict, retry, push, repo, updates, findings, more_findings, hold, notes, gate };
+        let message =
+            Message { verdict, retry, push, repo, updates, findings, more_findings, hold, notes, receipt, gate };
         sent(reply.say(&message.render()));
     }
 
     /// Tells the client that what it only tried would be accepted.
     pub(super) fn answer_passed(&self, pushed: &Pushed, judgement: &Judgement, notes: &Notes, reply: &Reply<'_>) {
         let found = (&judgement.findings[..], judgement.more_findings);
-        self.say(Verdict::Passed, Retry::No, &pushed.asked.updates, found, (None, &notes.lines), reply);
+        self.say(Verdict::Passed, Retry::No, &pushed.asked.updates, found, (None, Some(notes)), reply);
         let ok = |update: &RefUpdate| (update.name.clone(), Status::Ok(Vec::new()));
         sent(reply.report(&Report { unpack: Ok(()), refs: pushed.request.updates.iter().map(ok).collect() }));
     }
@@ -154,7 +157,7 @@ impl Push<'_> {
         let this = Push { id: hold.push, ..*self };
         let standing = standing(hold, &judged.judgement.demands, replaced);
         let found = (&judged.judgement.findings[..], judged.judgement.more_findings);
-        this.say(verdict, retry, &pushed.asked.updates, found, (Some(&standing), &notes.lines), reply);
+        this.say(verdict, retry, &pushed.asked.updates, found, (Some(&standing), Some(notes)), reply);
         let status = |meant: &RefUpdate| match (verdict, pushed.asked.purpose) {
             (Verdict::Held, Purpose::Review) => Status::Ok(vec![Options {
                 ref_name: RefName::parse(format!("refs/refgate/held/{}", hold.push).as_bytes()).ok(),

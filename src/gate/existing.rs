@@ -73,8 +73,9 @@ impl Push<'_> {
             return Answer { verdict, text: String::new() };
         }
         let (push, repo) = (self.id, &self.target.name);
-        let (hold, notes, gate) = (None, &[][..], self.gate);
-        let message = Message { verdict, retry, push, repo, updates, findings, more_findings, hold, notes, gate };
+        let (hold, notes, receipt, gate) = (None, &[][..], None, self.gate);
+        let message =
+            Message { verdict, retry, push, repo, updates, findings, more_findings, hold, notes, receipt, gate };
         let text = message.render();
         Answer { verdict, text }
     }

@@ -19,6 +19,8 @@ pub enum Fault {
     Asked(#[from] AskedError),
     #[error("the objects of a held push cannot be kept or read: {0}")]
     Held(#[source] std::io::Error),
+    #[error("a push certificate cannot be kept: {0}")]
+    Certificate(#[source] std::io::Error),
     #[error("the objects of held push {0} are gone")]
     Gone(PushId),
     #[error("the policy was replaced while a held push was judged by it")]
@@ -39,6 +41,8 @@ pub enum Fault {
     Read(#[from] ReadError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("evidence cannot be made: {0}")]
+    Evidence(String),
     #[error("the policy that was pushed cannot be tried: {0}")]
     Policy(String),
     #[error("it took longer than {0} allows")]
@@ -70,9 +74,11 @@ impl Fault {
             Self::Examine(ExamineError::Read(_) | ExamineError::Unreadable(_)) => Blame::Ourselves,
             Self::Receive(ReceiveError::Internal(_)) | Self::Inspect(InspectError::Internal(_)) => Blame::Ourselves,
             Self::Held(_)
+            | Self::Certificate(_)
             | Self::Gone(_)
             | Self::Replaced
             | Self::Policy(_)
+            | Self::Evidence(_)
             | Self::Mirror(_)
             | Self::Quarantine(_)
             | Self::Read(_)
@@ -138,9 +144,11 @@ impl Fault {
             | Self::Inspect(InspectError::Internal(_))
             | Self::Examine(ExamineError::Read(_) | ExamineError::Unreadable(_))
             | Self::Held(_)
+            | Self::Certificate(_)
             | Self::Gone(_)
             | Self::Replaced
             | Self::Policy(_)
+            | Self::Evidence(_)
             | Self::Mirror(_)
             | Self::Quarantine(_)
             | Self::Read(_)

@@ -8,7 +8,7 @@ use crate::gate::notes::Notes;
 use crate::gate::push::Pushed;
 use crate::model::{Effect, Finding, HoldState, Place, PushId, RefName};
 use crate::policy::{Decision, Demand};
-use crate::receive::{Reply, Retry, Standing, Verdict};
+use crate::receive::{Receipt, Reply, Retry, Standing, Verdict};
 use crate::record::{HoldEntry, HoldStep, UpdateEntry};
 use crate::store::{Hold, StoreError, holds};
 use jiff::{SignedDuration, Timestamp};
@@ -37,7 +37,7 @@ impl Push<'_> {
         mut judged: Judged,
         reply: &Reply<'_>,
     ) -> Result<(), Fault> {
-        let notes = self.notes()?;
+        let mut notes = self.notes()?;
         let mut entry = self.entry(&pushed, &judged);
         let known = self.known(&entry.updates)?;
         let bytes = pushed.quarantine.bytes().map_err(Fault::Held)?;
@@ -47,10 +47,12 @@ impl Push<'_> {
             judged.judgement.findings.insert(0, excess);
             judged.judgement.decision = Decision::Refuse;
             let entry = self.entry(&pushed, &judged);
-            self.record(&entry, Vec::new(), notes.pushes())?;
+            let decisions = self.decisions(&pushed, &judged, &entry)?;
+            notes.receipt = Receipt::of(&self.record(&entry, decisions, Vec::new(), notes.pushes())?);
             self.answer(Verdict::Refused, Retry::Later, &pushed.asked.updates, &judged.judgement, &notes, reply);
             return Ok(());
         }
+        let decisions = self.decisions(&pushed, &judged, &entry)?;
         let mut replaced = Vec::new();
         match &known {
             Some(known) => entry.same_as = Some(known.push),
@@ -65,13 +67,16 @@ impl Push<'_> {
         }
         let ids: Vec<PushId> = replaced.iter().map(|step| step.push).collect();
         let mut push = known.map_or(self.id, |known| known.push);
-        match self.record(&entry, replaced, notes.pushes()) {
-            Ok(()) => ids.iter().for_each(|push| packs.remove(*push)),
+        match self.record(&entry, decisions.clone(), replaced, notes.pushes()) {
+            Ok(written) => {
+                notes.receipt = Receipt::of(&written);
+                ids.iter().for_each(|push| packs.remove(*push));
+            }
             Err(Fault::Store(StoreError::SameHeld(same))) => {
                 // It came a second time at the same moment.
                 packs.remove(self.id);
                 (entry.same_as, entry.hold_until, entry.held_bytes) = (Some(same), None, None);
-                self.record(&entry, Vec::new(), notes.pushes())?;
+                notes.receipt = Receipt::of(&self.record(&entry, decisions, Vec::new(), notes.pushes())?);
                 push = same;
             }
             Err(fault) => {

@@ -3,7 +3,7 @@
 use crate::examine::SecretCache;
 use crate::gate::held::HeldPacks;
 use crate::gate::proposal::Proposed;
-use crate::gate::{Keeper, Session, Target, fault::Fault};
+use crate::gate::{Attest, Certificates, Keeper, Session, Target, fault::Fault, notebook};
 use crate::git::{ObjectStore, Objects};
 use crate::model::{Effect, Finding, Limits, ObjectId, Place, PushFacts, PushId, RefName, RefUpdate, Usage};
 use crate::observe::{Metrics, Stage};
@@ -36,10 +36,14 @@ pub struct Push<'a> {
     pub lock: Option<&'a File>,
     /// Where a push is held; none if this is no gate that people can be asked at.
     pub holds: Option<&'a HeldPacks>,
+    /// For signed pushes; none if it takes no certificate.
+    pub certificates: Option<&'a Certificates>,
     /// How the gate's verbs are called.
     pub gate: &'a str,
     pub hearing: Hearing<'a>,
     pub occasion: Occasion,
+    /// By whom it is stated what was decided; none if nothing is.
+    pub attest: Option<&'a Attest>,
 }
 
 /// When a push is judged.
@@ -134,6 +138,9 @@ impl Push<'_> {
         let held: HashMap<&RefName, ObjectId> = refs.iter().map(|(name, id)| (name, *id)).collect();
         for update in updates {
             let now = held.get(&update.name).copied();
+            if notebook::is_for_evidence(&self.target.publish, &update.name) {
+                findings.push(for_evidence(&update.name));
+            }
             if self.target.is_symbolic(&update.name) {
                 findings.push(symbolic(&update.name));
             }
@@ -159,6 +166,17 @@ impl Push<'_> {
             }
         }
         Ok(())
+    }
+}
+
+fn for_evidence(name: &RefName) -> Finding {
+    Finding {
+        rule: "ref.evidence".to_owned(),
+        effect: Effect::Refuse,
+        would: None,
+        place: Place { ref_name: Some(name.clone()), ..Place::default() },
+        message: "this ref is the gate's own: it holds the evidence of what was accepted".to_owned(),
+        fix: "push to a ref of another name".to_owned(),
     }
 }
 

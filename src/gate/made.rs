@@ -55,7 +55,7 @@ impl Gate {
             agent: "refgate".into(),
             ..Capabilities::default()
         };
-        let request = Request { updates, capabilities: capabilities.clone(), shallow: 0 };
+        let request = Request { updates, capabilities: capabilities.clone(), ..Request::default() };
         let mut output = Vec::new();
         let reply = Reply::new(&mut output, capabilities, &request.updates);
         push.take_made(snapshot, request, quarantine, &reply)?;

@@ -5,6 +5,9 @@
 mod amend;
 mod answer;
 mod asked;
+mod attest;
+mod certificates;
+mod changes;
 mod desk;
 mod existing;
 mod fault;
@@ -14,9 +17,13 @@ mod held;
 mod hold;
 mod judge;
 mod keeper;
+mod key_file;
+mod log_mirror;
 mod look;
 mod made;
+mod notebook;
 mod notes;
+mod outside;
 mod owners;
 mod proposal;
 mod push;
@@ -34,12 +41,15 @@ mod upkeep;
 mod watch;
 
 pub use amend::Amended;
+pub use attest::Attest;
+pub use certificates::Certificates;
 pub use desk::DeskError;
 pub use existing::Answer;
 pub use judge::{Occasion, Push};
 pub use keeper::{Keeper, KeeperError, Kept, Stamp, read as read_policy, write as write_policy};
 pub use look::Looked;
 pub use made::Made;
+pub use notebook::Notebook;
 pub use owners::OwnersCache;
 pub use release::{Released, has_moved};
 pub use see::Seen;
@@ -47,6 +57,7 @@ pub use stop::Ended;
 pub use target::{Base, Target};
 
 use crate::config::{Config, Repo, StaleFetch};
+use crate::evidence::{Identity, KeyError, Keys};
 use crate::examine::SecretCache;
 use crate::git::mirror::{Mirror, MirrorError};
 use crate::git::upload_pack::{self, FetchProtocol};
@@ -55,10 +66,11 @@ use crate::observe::Metrics;
 use crate::policy::{Hearing, PatternList, Policy, Principal};
 use crate::receive::{GATE_UNKNOWN, Quarantine};
 use crate::record::EventEntry;
-use crate::store::{Revoked, Store, StoreError};
+use crate::store::{Notary, Revoked, Store, StoreError};
 use crate::wire::pkt_line;
 use held::HeldPacks;
 use jiff::Timestamp;
+use log_mirror::LogRounds;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -79,6 +91,9 @@ pub struct Gate {
     targets: Arc<BTreeMap<RepoName, Target>>,
     upkeep: Upkeep,
     packs: HeldPacks,
+    attest: Attest,
+    log_rounds: Mutex<LogRounds>,
+    certificates: Certificates,
     /// How clients call the gate's verbs.
     address: String,
     pub sessions: Sessions,
@@ -115,6 +130,12 @@ pub enum OpenError {
     Mirror(RepoName, #[source] MirrorError),
     #[error(transparent)]
     Policy(#[from] KeeperError),
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    #[error(transparent)]
+    Key(#[from] key_file::KeyFileError),
+    #[error(transparent)]
+    Certificates(#[from] certificates::CertificatesError),
     #[error("cannot start a thread: {0}")]
     Upkeep(#[source] io::Error),
     #[error("repository {0}: {1}")]
@@ -124,7 +145,12 @@ pub enum OpenError {
 impl Gate {
     /// Opens everything below the data directory, removes what a crash left, and settles what was under way.
     pub fn open(config: Config) -> Result<Self, OpenError> {
-        let store = Store::open(&config.data)?;
+        let identity = Identity::new(&config.domain);
+        let now = Timestamp::now();
+        let keys = Arc::new(Keys::open(&config.data.join("keys"), now)?);
+        let notary = Notary::new(&config.data, &identity, keys, now)?;
+        let store = Store::open_with(&config.data, Some(notary.clone()))?;
+        let attest = Attest::new(&config, identity, notary).map_err(OpenError::Upkeep)?;
         let mut targets = BTreeMap::new();
         for (name, repo) in &config.repos {
             targets.insert(name.clone(), open_target(&config, name, repo)?);
@@ -135,6 +161,7 @@ impl Gate {
             HeldPacks::open(&config.data).map_err(|error| OpenError::Directory(config.data.join("held"), error))?;
         let upkeep = Upkeep::start(Arc::clone(&targets)).map_err(OpenError::Upkeep)?;
         let gate = Self {
+            certificates: Certificates::open(&config.data)?,
             upkeep,
             keeper,
             store,
@@ -142,12 +169,15 @@ impl Gate {
             secrets: SecretCache::new(Some(fingerprint_key::load_or_create(&config.data)?)),
             targets,
             packs,
+            attest,
+            log_rounds: Mutex::default(),
             address: ssh_command(config.public_address.as_deref()),
             sessions: Sessions::default(),
             revoked: RwLock::default(),
             stopping: AtomicBool::new(false),
             config,
         };
+        gate.keep_policy(&gate.policy());
         gate.note(EventEntry::new("start", Timestamp::now()).detail("policy", gate.policy().digest()));
         gate.read_revoked()?;
         gate.settle_all();
@@ -170,11 +200,22 @@ impl Gate {
 
     /// Swaps the policy as a whole. Pushes under way keep theirs.
     pub fn replace_policy(&self, policy: Policy) {
+        self.keep_policy(&policy);
         let new = Arc::new(policy);
         let old = self.keeper.replace(Arc::clone(&new));
         tracing::info!(policy.old = old.digest(), policy.new = new.digest(), "the policy was replaced");
         let event = EventEntry::new("policy-changed", Timestamp::now());
         self.note(event.detail("old", old.digest()).detail("new", new.digest()));
+    }
+
+    /// Keeps the text of a policy that counts, by its digest: a recorded decision can be made again by it.
+    fn keep_policy(&self, policy: &Policy) {
+        let path = self.config.data.join("policies").join(format!("{}.toml", policy.digest()));
+        if !path.exists()
+            && let Err(error) = keeper::write(&path, policy.text())
+        {
+            tracing::error!(%error, "a policy cannot be kept for replays");
+        }
     }
 
     /// Reads the policy again: the file, or what an operator put in force by hand, or what the upstream has now.
@@ -259,9 +300,11 @@ impl Gate {
             begun: Instant::now(),
             lock: Some(&under_way.file),
             holds: Some(&self.packs),
+            certificates: Some(&self.certificates),
             gate: &self.address,
             hearing: Hearing::default(),
             occasion: Occasion::Push,
+            attest: Some(&self.attest),
         }
     }
 
@@ -334,6 +377,10 @@ fn open_target(config: &Config, name: &RepoName, repo: &Repo) -> Result<Target, 
         base: Base::Mirror(mirror),
         releases: Mutex::default(),
         owners: OwnersCache::default(),
+        resource: Some(repo.resource.clone()),
+        publish: repo.publish.clone(),
+        tips: Mutex::default(),
+        notes: Mutex::default(),
     })
 }
 

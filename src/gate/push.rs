@@ -1,22 +1,25 @@
 //! One push, from the advertisement to the report: the story of ARCHITECTURE.md in its order.
 
-use crate::forward::{Connection, ForwardError, Outcome, RefOutcome, Source};
+use crate::evidence::{Decision as Statement, Outcome};
+use crate::forward::{Connection, ForwardError, Outcome as Sent, RefOutcome, Source};
 use crate::gate::answer::retry_after;
 use crate::gate::asked::{self, Asked};
+use crate::gate::attest::Stating;
 use crate::gate::fault::Fault;
 use crate::gate::judge::{Judged, Push};
 use crate::gate::notes::Notes;
 use crate::gate::target::Base;
 use crate::gate::watch::{EndOnDrop, Watch};
-use crate::gate::{ProtocolVersion, records};
+use crate::gate::{ProtocolVersion, notebook, records};
 use crate::git::{ObjectStore, Objects};
 use crate::model::{ObjectId, Purpose, PushId, RefName, RefUpdate};
 use crate::observe::Stage;
-use crate::policy::{Approval, Decision, Hearing};
-use crate::receive::{self, Quarantine, Received, Reply, Verdict};
-use crate::record::{DecisionEntry, HoldEntry};
+use crate::policy::{Approval, Checked, Decision, Hearing, PushCert};
+use crate::receive::{self, Quarantine, Receipt, Received, Reply, Verdict};
+use crate::record::{DecisionEntry, HoldEntry, PushCertEntry, Verdict as RecordedAs};
+use crate::store::{Stated, Written};
 use crate::wire::advertisement;
-use crate::wire::command::{self, CommandError, Request};
+use crate::wire::command::{self, Bounds, CommandError, Request};
 use crate::wire::pkt_line;
 use bstr::BString;
 use std::collections::HashSet;
@@ -60,6 +63,8 @@ pub(super) struct Pushed {
     pub request: Request,
     pub asked: Asked,
     pub options: Vec<BString>,
+    /// Of a signed push, what its certificate is worth.
+    pub push_cert: Option<PushCertEntry>,
     /// How long the client wants to wait for a human.
     pub wait: Option<Duration>,
     pub quarantine: Quarantine,
@@ -100,13 +105,19 @@ impl Push<'_> {
         output: &mut (dyn Write + Send),
     ) -> Result<(), Unheard> {
         let snapshot = self.snapshot()?;
-        let visible = snapshot.refs.iter().filter(|(name, _)| self.may_read(name)).map(|(name, id)| (name, id));
+        // A mirroring client takes away what it is told of and does not have.
+        let is_shown = |name: &RefName| self.may_read(name) && !notebook::is_for_evidence(&self.target.publish, name);
+        let visible = snapshot.refs.iter().filter(|(name, _)| is_shown(name)).map(|(name, id)| (name, id));
         let version_1 = version == ProtocolVersion::V1;
         let capabilities = self.capabilities(&snapshot.connection);
         advertisement::encode(output, version_1, visible, &capabilities).map_err(Unheard::Client)?;
         tracing::debug!(stage = "refs", micros = self.begun.elapsed().as_micros(), "advertised");
         let mut request = Request::default();
-        if let Err(error) = command::read_request(input, self.limits.ref_updates_max, &mut request) {
+        let bounds = Bounds {
+            updates_max: self.limits.ref_updates_max,
+            certificate_bytes_max: self.certificates.map(|_| self.limits.push_cert_bytes_max),
+        };
+        if let Err(error) = command::read_request(input, bounds, &mut request) {
             return self.misunderstood(error, &request, output);
         }
         if request.updates.is_empty() {
@@ -147,15 +158,21 @@ impl Push<'_> {
             list.push(' ');
             list.push_str(name);
         }
+        if let Some(nonce) = self.nonce_capability() {
+            list.push(' ');
+            list.push_str(&nonce);
+        }
         list
     }
 
     /// Asks the upstream for its refs and brings the mirror in step.
     pub(super) fn snapshot(&self) -> Result<Snapshot<'_>, Fault> {
         let failed = |error: ForwardError| Fault::Upstream(error.into());
+        let known = self.known_tips()?;
         let connection = Connection::open(&self.target.upstream, self.limits, self.lock).map_err(failed)?;
         let refs = connection.refs().to_vec();
         self.target.sync(&refs, self.limits)?;
+        self.look_outside(known.as_deref(), &refs)?;
         Ok(Snapshot { connection, refs, taken: Instant::now() })
     }
 
@@ -173,8 +190,15 @@ impl Push<'_> {
         let asked =
             Asked::new(&request, &snapshot.refs, &|name| self.may_read(name)).map_err(|error| failed(error.into()))?;
         let purpose = asked.purpose;
-        let this = Push { hearing: Hearing { purpose, ..self.hearing }, ..*self };
-        let pushed = this.receive(request, asked, input, watch).map_err(failed)?;
+        let checked = request.certificate.as_ref().map(|certificate| self.check_push_cert(certificate));
+        let push_cert = checked.as_ref().map_or(PushCert::Missing, Checked::heard);
+        let this = Push { hearing: Hearing { purpose, push_cert, ..self.hearing }, ..*self };
+        let mut pushed = this.receive(request, asked, input, watch).map_err(failed)?;
+        // Before the decision that names it is recorded, and not for a push that came to none.
+        if let (Some(certificate), Some(checked)) = (&pushed.request.certificate, &checked) {
+            let kept = this.keep_push_cert(certificate.text(), checked);
+            pushed.push_cert = kept.map_err(|error| failed(Fault::Certificate(error)))?;
+        }
         this.decide_on(snapshot, pushed, reply, watch).map_err(failed)
     }
 
@@ -189,7 +213,8 @@ impl Push<'_> {
         let asked = Asked::new(&request, &snapshot.refs, &|name| self.may_read(name))?;
         let base = self.target.objects().clone();
         let (options, received) = (Vec::new(), Received::default());
-        let pushed = Pushed { request, asked, options, wait: None, quarantine, received, base };
+        let push_cert = None;
+        let pushed = Pushed { request, asked, options, push_cert, wait: None, quarantine, received, base };
         self.decide_on(snapshot, pushed, reply, &Watch::default())
     }
 
@@ -201,6 +226,7 @@ impl Push<'_> {
             let limits = self.limits;
             options = command::read_push_options(input, limits.push_options_max, limits.push_option_bytes_max)?;
         }
+        request.check_options(&options)?;
         let wait = asked::wait(&options, self.limits)?;
         let begun = Instant::now();
         let mut quarantine = Quarantine::create(&self.target.incoming)?;
@@ -211,7 +237,7 @@ impl Push<'_> {
             received = receive::unpack(input, &mut quarantine, &base, self.limits, &progress, &watch.stop)?;
         }
         self.metrics.stage(Stage::Receive, begun.elapsed());
-        Ok(Pushed { request, asked, options, wait, quarantine, received, base })
+        Ok(Pushed { request, asked, options, push_cert: None, wait, quarantine, received, base })
     }
 
     /// Judges, makes the decision durable, and does what follows from it. An error means that there was no decision.
@@ -238,8 +264,10 @@ impl Push<'_> {
             return self.hold(holds, pushed, judged, reply);
         }
         let entry = self.entry(&pushed, &judged);
-        let notes = self.notes()?;
-        self.record(&entry, Vec::new(), notes.pushes())?;
+        let mut notes = self.notes()?;
+        let decisions = self.decisions(&pushed, &judged, &entry)?;
+        let written = self.record(&entry, decisions, Vec::new(), notes.pushes())?;
+        notes.receipt = Receipt::of(&written);
         drop(judged.turn.take());
         match (&judged.judgement.decision, pushed.asked.purpose) {
             (Decision::Accept(_), Purpose::Review | Purpose::Check) => {
@@ -247,7 +275,7 @@ impl Push<'_> {
             }
             (Decision::Accept(approval), Purpose::Push) => {
                 watch.stage("forwarding to the upstream", self.limits.forward_time_max);
-                self.forward(approval, snapshot, pushed, &judged, &notes, reply);
+                self.forward(approval, snapshot, pushed, &judged, (&written.stated, &notes), reply);
             }
             (Decision::Hold, purpose) => {
                 let verdict = if purpose == Purpose::Check { Verdict::WouldHold } else { Verdict::NotHeld };
@@ -276,21 +304,45 @@ impl Push<'_> {
         let updates = &pushed.asked.updates;
         let (request, received) = (&pushed.request, &pushed.received);
         let entry = records::decision(self, (request, updates), received, pushed.options.len(), facts, judgement);
-        DecisionEntry { purpose, ..entry }
+        DecisionEntry { purpose, push_cert: pushed.push_cert.clone(), ..entry }
     }
 
     /// Makes a decision durable: from here on the push is in the record, whatever happens.
     pub(super) fn record(
         &self,
         entry: &DecisionEntry,
+        decisions: Vec<Statement>,
         replaced: Vec<HoldEntry>,
         told: Vec<PushId>,
-    ) -> Result<(), Fault> {
+    ) -> Result<Written, Fault> {
         let begun = Instant::now();
-        self.store.decided_over(entry, replaced, told)?;
+        let written = self.store.decided_over(entry, decisions, replaced, told)?;
         self.metrics.stage(Stage::Record, begun.elapsed());
         self.count(entry);
-        Ok(())
+        Ok(written)
+    }
+
+    /// What is stated of the decision. A push that was only tried has none: nothing was let through or refused.
+    pub(super) fn decisions(
+        &self,
+        pushed: &Pushed,
+        judged: &Judged,
+        entry: &DecisionEntry,
+    ) -> Result<Vec<Statement>, Fault> {
+        let outcome = match (pushed.asked.purpose, entry.decision) {
+            (Purpose::Check, _) | (Purpose::Review, RecordedAs::Accept) => return Ok(Vec::new()),
+            (Purpose::Push, RecordedAs::Accept) => Outcome::Accepted,
+            (_, RecordedAs::Hold) => Outcome::Held,
+            (_, RecordedAs::Refuse) => Outcome::Rejected,
+        };
+        let new = pushed.quarantine.store()?;
+        let objects = Objects::new(Some(&new), self.target.objects());
+        let Judged { facts, judgement, .. } = judged;
+        let updates = &pushed.asked.updates;
+        let (client, time) = (&pushed.request.capabilities.agent[..], entry.time);
+        let (approvals, push_cert) = (Vec::new(), entry.push_cert.as_ref());
+        let objects = &objects;
+        Ok(self.state(&Stating { outcome, updates, facts, judgement, objects, approvals, client, push_cert, time }))
     }
 
     /// Counts a decision and logs it.
@@ -319,7 +371,7 @@ impl Push<'_> {
         snapshot: Snapshot<'_>,
         pushed: Pushed,
         judged: &Judged,
-        notes: &Notes,
+        (stated, notes): (&[Stated], &Notes),
         reply: &Reply<'_>,
     ) {
         let objects_dir = self.target.objects_dir();
@@ -331,11 +383,12 @@ impl Push<'_> {
             objects: self.target.objects(),
             quarantine: Some(pushed.quarantine.objects_dir()),
             pack: pushed.quarantine.pack_path().filter(|_| !has_strays),
+            own: None,
         };
         // Push options go on only to the very repository the client meant; another upstream's are not for agents to set.
         let options = if matches!(self.target.base, Base::Own { .. }) { &pushed.options[..] } else { &[] };
         let mut relay = |text: &[u8]| self.target.relay(reply, text);
-        let sent = self.send(approval, snapshot.connection, source, options, &judged.proposed, &mut relay);
+        let sent = self.send((approval, stated), snapshot, source, options, &judged.proposed, &mut relay);
         self.supersede(approval, &sent);
         self.answer_outcomes(&sent, &pushed.request.updates, &judged.judgement, notes, reply);
         self.target.keep_sent(&sent, &judged.facts, Some(pushed.quarantine).filter(|_| !has_strays));
@@ -345,7 +398,7 @@ impl Push<'_> {
     /// store is refused at its approval: the upstream has moved.
     fn supersede(&self, approval: &Approval, sent: &[RefOutcome]) {
         let has_moved = |update: &&RefUpdate| {
-            sent.iter().any(|outcome| outcome.name == update.name && matches!(outcome.outcome, Outcome::Ok(_)))
+            sent.iter().any(|outcome| outcome.name == update.name && matches!(outcome.outcome, Sent::Ok(_)))
         };
         let refs: Vec<&RefName> = approval.updates().iter().filter(has_moved).map(|update| &update.name).collect();
         let steps = self.replaced(&refs, self.policy.digest()).unwrap_or_else(|error| {

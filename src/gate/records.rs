@@ -48,6 +48,7 @@ pub fn decision(
         hold_until: None,
         same_as: None,
         held_bytes: None,
+        push_cert: None,
     }
 }
 

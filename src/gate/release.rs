@@ -3,16 +3,19 @@
 //! What is written before it is sent says who approved it. After a crash it is settled like any push; one of which
 //! nothing was sent is tried again, with the same approvals, as long as they count.
 
+use crate::evidence::{ApprovalDigest, Decision as Statement, Outcome as Evidence, Sha256Digest};
 use crate::forward::{Outcome, RefOutcome, Source};
+use crate::gate::attest::Stating;
 use crate::gate::fault::Fault;
 use crate::gate::judge::{Judged, MOVED, Occasion, Push};
 use crate::gate::under_way::UnderWay;
 use crate::gate::watch::{EndOnDrop, Watch};
 use crate::gate::{Gate, Session, Target, records};
+use crate::git::Objects;
 use crate::model::{Finding, HoldState, PrincipalName};
-use crate::policy::{Decision, Demand, Hearing, Policy};
+use crate::policy::{Decision, Demand, Hearing, Policy, PushCert};
 use crate::receive::{Quarantine, Received};
-use crate::record::{Actor, ApprovalRef, DecisionEntry, HoldEntry, HoldStep, ReleaseEntry};
+use crate::record::{Actor, ApprovalRef, DecisionEntry, HoldEntry, HoldStep, PushCertEntry, Record, ReleaseEntry};
 use crate::store::{Approved, Hold, StoreError, holds};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -89,7 +92,10 @@ impl Gate {
         };
         let session = Session { principal, key_fingerprint: entry.key.clone(), peer: entry.peer };
         let under_way = UnderWay::begin_release(&target.locks(), hold.push).map_err(Fault::Held)?;
-        let hearing = Hearing { purpose: entry.purpose, approvers: &approvers, ..Hearing::default() };
+        // Looked at when it came: the key may have gone since, as after any push.
+        let is_signed = entry.push_cert.as_ref().is_some_and(PushCertEntry::counts);
+        let push_cert = if is_signed { PushCert::Counts } else { PushCert::Missing };
+        let hearing = Hearing { purpose: entry.purpose, approvers: &approvers, push_cert, ..Hearing::default() };
         let push = self.push(hold.push, (target, &under_way), &session, policy);
         let push = Push { hearing, occasion: Occasion::Release, ..push };
         let snapshot = push.snapshot()?;
@@ -124,7 +130,9 @@ impl Gate {
                     return Err(Fault::Replaced);
                 }
                 let release = release_entry(case, &push, &judged, approval.as_ref());
-                self.store.released(approval, release)?;
+                let decisions =
+                    self.release_decisions(case, &push, (&judged, &release), approval.as_ref(), quarantine)?;
+                let written = self.store.released(approval, release, decisions)?;
                 let objects_dir = target.objects_dir();
                 let source = Source {
                     git_dir: target.git_dir(),
@@ -133,13 +141,59 @@ impl Gate {
                     quarantine: Some(quarantine.objects_dir()),
                     // Made again: what the refs reach goes upstream, and nothing that came beside it.
                     pack: None,
+                    own: None,
                 };
                 let mut unheard = |_: &[u8]| {};
-                let sent = push.send(accepted, snapshot.connection, source, &[], &judged.proposed, &mut unheard);
+                let sent =
+                    push.send((accepted, &written.stated), snapshot, source, &[], &judged.proposed, &mut unheard);
                 target.keep_sent(&sent, &judged.facts, None);
                 Ok(self.sent(hold, &sent)?)
             }
         }
+    }
+
+    /// What is stated of a release: it names the approvals that counted.
+    fn release_decisions(
+        &self,
+        case: &Case<'_>,
+        push: &Push<'_>,
+        (judged, entry): (&Judged, &ReleaseEntry),
+        new: Option<&HoldEntry>,
+        quarantine: &Quarantine,
+    ) -> Result<Vec<Statement>, Fault> {
+        let mut given: Vec<(HoldEntry, String)> = Vec::new();
+        for stored in self.store.find(case.hold.push)? {
+            if let Record::Hold(step) = stored.record {
+                given.push((step, stored.line));
+            }
+        }
+        if let Some(step) = new {
+            let line = Record::Hold(step.clone()).to_line().map_err(|_| StoreError::Encode)?;
+            given.push((step.clone(), line));
+        }
+        let approvals = entry.approvals.iter().filter_map(|approval| {
+            let is_it = |step: &HoldEntry| {
+                step.step == HoldStep::Approve && step.by.as_ref().is_some_and(|by| by.principal == approval.by)
+            };
+            let (step, line) = given.iter().rfind(|(step, _)| is_it(step))?;
+            let text = step.signed.as_ref().map_or(line, |signed| &signed.statement);
+            let (approver, key_fingerprint) = (approval.by.clone(), approval.key.clone());
+            Some(ApprovalDigest { statement: Sha256Digest::of(text.as_bytes()), approver, key_fingerprint })
+        });
+        let new_objects = quarantine.store()?;
+        let objects = Objects::new(Some(&new_objects), case.target.objects());
+        let updates: Vec<_> = entry.updates.iter().map(|update| update.to_update()).collect();
+        Ok(push.state(&Stating {
+            outcome: Evidence::Approved,
+            updates: &updates,
+            facts: &judged.facts,
+            judgement: &judged.judgement,
+            objects: &objects,
+            approvals: approvals.collect(),
+            client: b"",
+            push_cert: case.entry.push_cert.as_ref(),
+            time: entry.time,
+        }))
     }
 
     /// What the store made of the outcome.
@@ -163,7 +217,7 @@ impl Gate {
             findings: findings.iter().map(Into::into).collect(),
             ..empty_release(case, approval.as_ref())
         };
-        self.store.released(approval, entry)?;
+        self.store.released(approval, entry, Vec::new())?;
         Ok(Released::Refused(findings))
     }
 

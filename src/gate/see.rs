@@ -213,7 +213,8 @@ impl Asked<'_> {
         let holding = holding.map(|finding| (finding.rule.as_str(), finding.path.as_ref()));
         let unknown = Principal { name: entry.principal.clone(), kind: entry.principal_kind, sponsor: None };
         let pusher = policy.principal(&entry.principal).unwrap_or(&unknown);
-        let hearing = Hearing { purpose: entry.purpose, approvers: &by, owners: owners.as_owners() };
+        let owners = owners.as_owners();
+        let hearing = Hearing { purpose: entry.purpose, approvers: &by, owners, ..Hearing::default() };
         let moves: Vec<_> = entry.updates.iter().map(|update| (&update.name, update.kind)).collect();
         let demands = policy.demands_of(holding, &moves, pusher, &entry.repo, &hearing, *now);
         (approvals, demands)

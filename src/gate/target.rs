@@ -1,14 +1,17 @@
 //! Where a push is aimed: the upstream, and the objects refgate has of it.
 
-use crate::config::Upstream;
+use crate::config::{Publish, Upstream};
+use crate::evidence::ResourceUri;
+use crate::gate::notebook::Notebook;
 use crate::gate::owners::OwnersCache;
 use crate::git::mirror::{Mirror, MirrorError};
 use crate::git::{ObjectStore, local, upload_pack, upstream};
 use crate::model::{Limits, ObjectId, RefName, RefUpdate, RepoName, UpdateKind};
 use crate::policy::{PatternList, Policy, Subject, Who};
 use crate::receive::{Durability, Quarantine, Reply};
+use crate::store::{Tip, Tips};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// One repository as a push meets it.
 pub struct Target {
@@ -22,6 +25,13 @@ pub struct Target {
     /// Held while one approved push is judged again and sent.
     pub releases: Mutex<()>,
     pub owners: OwnersCache,
+    /// How statements call it; `None`: nothing is stated of it.
+    pub resource: Option<ResourceUri>,
+    pub publish: Publish,
+    /// What the upstream's refs held when they were last seen or moved; `None`: not read yet.
+    pub tips: Mutex<Option<Arc<Tips>>>,
+    /// Held while notes are made and pushed: there is one writer.
+    pub notes: Mutex<Notebook>,
 }
 
 /// What the objects of a push come on top of.
@@ -77,6 +87,18 @@ impl Target {
     #[must_use]
     pub fn is_symbolic(&self, name: &RefName) -> bool {
         matches!(&self.upstream, Upstream::Local { path } if local::is_symbolic_ref(path, name))
+    }
+
+    pub fn notebook(&self) -> MutexGuard<'_, Notebook> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Follows refs that have moved, where they are followed at all.
+    pub fn set_tips(&self, moved: impl Iterator<Item = (RefName, Tip)>) {
+        let mut tips = self.tips.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tips) = tips.as_mut() {
+            Arc::make_mut(tips).extend(moved);
+        }
     }
 
     /// Where the locks of pushes under way are.

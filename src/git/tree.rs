@@ -2,7 +2,8 @@
 
 use crate::git::{Objects, ReadError};
 use crate::model::{Entry, ObjectId};
-use gix::objs::{CommitRefIter, Kind, TreeRefIter};
+use gix::objs::{CommitRefIter, Kind, TagRefIter, TreeRefIter};
+use std::collections::BTreeMap;
 
 /// The entry at `path` in a commit's tree.
 pub fn find(objects: &Objects, commit: &ObjectId, path: &str) -> Result<Option<Entry>, ReadError> {
@@ -22,6 +23,24 @@ pub fn find_bytes(objects: &Objects, commit: &ObjectId, path: &[u8]) -> Result<O
         }
     }
     Ok(Some(entry))
+}
+
+/// The commit that an object stands for, tags peeled; `None`: it stands for none.
+pub fn peel(objects: &Objects, id: &ObjectId) -> Result<Option<ObjectId>, ReadError> {
+    /// Tags of tags of tags: more are no way to name a commit.
+    const DEPTH_MAX: usize = 64;
+    let (mut id, mut buffer) = (*id, Vec::new());
+    for _ in 0..DEPTH_MAX {
+        match objects.find(&id, &mut buffer)? {
+            Some(Kind::Commit) => return Ok(Some(id)),
+            Some(Kind::Tag) => {
+                let tag = TagRefIter::from_bytes(&buffer, gix::hash::Kind::Sha1);
+                id = tag.target_id().map_err(|_| ReadError::Malformed(id))?;
+            }
+            Some(_) | None => return Ok(None),
+        }
+    }
+    Ok(None)
 }
 
 /// The tree of a commit.
@@ -49,4 +68,21 @@ pub fn blob(objects: &Objects, id: &ObjectId) -> Result<Vec<u8>, ReadError> {
     let mut buffer = Vec::new();
     objects.read(id, Kind::Blob, &mut buffer)?;
     Ok(buffer)
+}
+
+/// The entries of a tree that is made, by their names.
+pub type Entries = BTreeMap<Vec<u8>, Entry>;
+
+/// In git's order: a directory sorts as if its name ended in a slash.
+pub fn encode(entries: &Entries) -> Vec<u8> {
+    let mut sorted: Vec<_> = entries.iter().collect();
+    sorted.sort_by_key(|(name, entry)| [&name[..], if entry.is_tree() { b"/" } else { b"" }].concat());
+    let mut bytes = Vec::new();
+    for (name, entry) in sorted {
+        bytes.extend_from_slice(format!("{:o} ", entry.mode).as_bytes());
+        bytes.extend_from_slice(name);
+        bytes.push(0);
+        bytes.extend_from_slice(entry.id.as_bytes());
+    }
+    bytes
 }

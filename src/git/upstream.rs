@@ -92,12 +92,17 @@ fn parse_refs(output: &[u8]) -> Result<Refs, UpstreamError> {
         }
         let id = ObjectId::from_hex(left).map_err(|_| UpstreamError::Malformed)?;
         match RefName::parse(name) {
-            Ok(name) if is_mirrored(&name) => refs.refs.push((name, id)),
+            Ok(name) if is_mirrored(&name) || is_for_evidence(&name) => refs.refs.push((name, id)),
             // HEAD itself, peeled tags, and what is not mirrored.
             Ok(_) | Err(_) => {}
         }
     }
     Ok(refs)
+}
+
+/// Where the gate keeps evidence: not mirrored, but it has to know what is there.
+fn is_for_evidence(name: &RefName) -> bool {
+    ["refs/notes/", "refs/refgate/"].iter().any(|place| name.as_bstr().starts_with(place.as_bytes()))
 }
 
 /// Whether refgate takes part in this ref at all.

@@ -52,6 +52,8 @@ event_kinds! {
     HoldRefused = "hold.refused",
     RepoFrozen = "repo.frozen",
     RepoThawed = "repo.thawed",
+    /// Refs of the upstream hold something else than what the gate brought there or saw last.
+    RepoMoved = "repo.moved",
     PrincipalRevoked = "principal.revoked",
     PrincipalReinstated = "principal.reinstated",
     /// Another policy is in force.
@@ -102,7 +104,7 @@ mod tests {
         for (pattern, count) in [
             ("*", EventKind::ALL.len()),
             ("hold.*", 8),
-            ("repo.*", 2),
+            ("repo.*", 3),
             ("push.held", 1),
             ("push.hel", 0),
             ("push.held.*", 0),

@@ -22,6 +22,10 @@ pub struct Limits {
     pub push_options_max: usize,
     /// Bytes of one push option.
     pub push_option_bytes_max: usize,
+    /// Bytes of a push certificate, its signature included.
+    pub push_cert_bytes_max: usize,
+    /// From the advertisement of a nonce to the certificate that has it.
+    pub push_cert_time_max: Duration,
     /// Commits judged in one push.
     pub commits_max: usize,
     /// Changed entries judged in one push, over all commits.
@@ -89,6 +93,9 @@ impl Default for Limits {
             ref_updates_max: 10_000,
             push_options_max: 32,
             push_option_bytes_max: 1024,
+            // As many ref updates as are allowed, with names of usual length.
+            push_cert_bytes_max: 2 * 1024 * 1024,
+            push_cert_time_max: Duration::from_secs(600),
             commits_max: 1_000_000,
             changes_max: 1_000_000,
             tag_depth_max: 8,

@@ -24,7 +24,7 @@ fn read(root: &mut Table<'_, '_>, text: &str, problems: &mut Vec<Problem>) -> Po
     let repos = settings::read(root, &people, problems);
     let rules = root.get("rule").and_then(|v| v.table(problems)).map(|mut table| table.entries()).unwrap_or_default();
     let rules = presets::rules(rules, &repos, &people, problems);
-    Policy { digest: digest(text), people, grants, rules, repos, admins }
+    Policy { digest: digest(text), text: text.to_owned(), people, grants, rules, repos, admins }
 }
 
 fn digest(text: &str) -> String {

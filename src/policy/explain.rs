@@ -152,7 +152,8 @@ impl<'a> Asked<'a> {
         }
         let has_quota = grant.quota.pushes.is_some() || grant.quota.bytes.is_some();
         let quota = if has_quota { "; what is used of its quota is not counted here" } else { "" };
-        Ok(format!("it lets {} `{pattern}`{quota}", operation.as_str()))
+        let signed = if grant.signed { ", but signed pushes only" } else { "" };
+        Ok(format!("it lets {} `{pattern}`{signed}{quota}", operation.as_str()))
     }
 
     /// The rules that look at this ref of this principal; those that are done with are told of.
@@ -292,7 +293,7 @@ impl<'a> Asked<'a> {
         };
         let usage = &Usage::default();
         let findings_max = 1000;
-        let hearing = Hearing::default();
+        let hearing = Hearing::of_trial();
         self.policy.judge(&Case {
             principal,
             repo,

@@ -4,6 +4,7 @@ use crate::model::{Count, Effect, Finding, PrincipalName, RefName, RepoName, Upd
 use crate::policy::pattern::{PatternOf, Subject, Who};
 use crate::policy::pattern_list::PatternList;
 use crate::policy::people::{NameList, People};
+use crate::policy::rules::signature::{PushCert, SIGNED_PUSH};
 use crate::policy::source::{Key, Origin};
 use crate::strict::{self, Problem, Span, Table, Value};
 use jiff::Timestamp;
@@ -21,6 +22,8 @@ pub struct Grant {
     pub read: PatternList,
     pub until: Option<Timestamp>,
     pub quota: Quota,
+    /// Whether it gives something to signed pushes only.
+    pub signed: bool,
     pub span: Span,
     /// Whether the admin wrote `write = []` on purpose.
     pub writes_nothing: bool,
@@ -85,10 +88,27 @@ impl Grant {
         };
         let until = table.get("until").and_then(|v| read_until(v, problems));
         let quota = table.get("quota").and_then(|v| Quota::read(v, problems)).unwrap_or_default();
+        let signed = table.get("signed").and_then(|v| v.boolean(problems)).unwrap_or(false);
         table.finish(problems);
         let span = value.span();
-        let keys = Origin::Policy.keys(&table, &[("read", "[\"refs/heads/**\", \"refs/tags/**\"]"), ("write", "[]")]);
-        Some(Self { to: to?, repos: repos?, refs, allow, write, read: read?, until, quota, span, writes_nothing, keys })
+        let defaults = [("read", "[\"refs/heads/**\", \"refs/tags/**\"]"), ("write", "[]"), ("signed", "false")];
+        let keys = Origin::Policy.keys(&table, &defaults);
+        let (to, repos, read) = (to?, repos?, read?);
+        Some(Self { to, repos, refs, allow, write, read, until, quota, signed, span, writes_nothing, keys })
+    }
+
+    /// Why it gives a push nothing that it would else allow, for now. What the pusher can do about at once comes first.
+    #[must_use]
+    pub fn withholds(&self, push_cert: PushCert<'_>, usage: &Usage, bytes: u64) -> Option<Finding> {
+        // A flawed certificate has a finding of its own.
+        if self.signed && matches!(push_cert, PushCert::Missing) {
+            return Some(refusal(
+                "push-cert.missing",
+                "only signed pushes may do this (git push --signed), and this one has no certificate".to_owned(),
+                SIGNED_PUSH.to_owned(),
+            ));
+        }
+        self.quota.exceeded(usage, bytes)
     }
 
     #[must_use]
@@ -196,6 +216,11 @@ impl Quota {
 
 fn quota_finding(rule: &str, message: String, rate: Rate) -> Finding {
     let fix = format!("push again later, at most one {} from now", rate.per.as_str());
+    refusal(rule, message, fix)
+}
+
+/// About a push as a whole.
+fn refusal(rule: &str, message: String, fix: String) -> Finding {
     Finding { rule: rule.to_owned(), effect: Effect::Refuse, would: None, place: Default::default(), message, fix }
 }
 

@@ -6,6 +6,7 @@ use crate::policy::grant::Grant;
 use crate::policy::pattern::Who;
 use crate::policy::people::Person;
 use crate::policy::rules::Rule;
+use crate::policy::rules::signature::PushCert;
 use crate::policy::{Policy, Principal};
 use bstr::BString;
 use jiff::Timestamp;
@@ -24,6 +25,15 @@ pub struct Hearing<'a> {
     /// Who has approved it, each once, with an approval that still counts.
     pub approvers: &'a [PrincipalName],
     pub owners: Owners<'a>,
+    pub push_cert: PushCert<'a>,
+}
+
+impl Hearing<'_> {
+    /// For what is only tried: nobody has said anything, and it would be signed where that is asked for.
+    #[must_use]
+    pub fn of_trial() -> Self {
+        Self { push_cert: PushCert::Assumed, ..Self::default() }
+    }
 }
 
 /// A ref of a push, and what happens to it, if that is known.

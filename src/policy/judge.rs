@@ -5,6 +5,7 @@ use crate::policy::findings::{ChangeView, Findings, Fix, Shape, Voice, Word, she
 use crate::policy::grant::Grant;
 use crate::policy::hearing;
 use crate::policy::pattern::{Place, Subject, Who};
+use crate::policy::rules::signature::PushCert;
 use crate::policy::rules::{Rule, always};
 use crate::policy::settings::{RepoSettings, Review, SymlinkTargets};
 use crate::policy::symlink;
@@ -24,6 +25,10 @@ pub fn judge(policy: &Policy, case: &Case<'_>) -> Judgement {
     scene.judge_updates(&mut findings);
     scene.judge_commits(&lenses, &mut findings);
     scene.ask_for_review(&mut findings);
+    if let PushCert::Flawed(certificate) = case.hearing.push_cert {
+        let fix = Fix::Text(certificate.fix().to_owned());
+        findings.push(Voice::always("push-cert.bad"), certificate.message(), fix);
+    }
     decide(policy, case, findings)
 }
 
@@ -67,13 +72,14 @@ struct Scene<'a> {
 /// Grants or rules with their places in the policy.
 type Numbered<'a, T> = Vec<(usize, &'a T)>;
 
-/// Which grants, grants used up, and rules.
+/// Which grants, grants that withhold, and rules.
 type LensKey = (Vec<usize>, Vec<usize>, Vec<usize>);
 
 /// The grants and rules by which some commits are judged. Ref updates with the same ones share a lens.
 struct Lens<'a> {
     grants: Vec<&'a Grant>,
-    /// Grants whose quota is used up: they give nothing, but are a better reason than "no grant".
+    /// Grants whose quota is used up, or that want a signed push: they give nothing, but are a better reason than "no
+    /// grant".
     spent: Vec<&'a Grant>,
     rules: Numbered<'a, Rule>,
     /// Groups of the push that are seen through this lens.
@@ -130,16 +136,14 @@ impl<'a> Scene<'a> {
         lenses.into_values().collect()
     }
 
-    /// The grants that allow this ref update, and those that would with quota left.
+    /// The grants that allow this ref update, and those that would with quota left or a certificate.
     fn grants_of(&self, update: &UpdateFacts, findings: &mut Findings) -> (Numbered<'a, Grant>, Numbered<'a, Grant>) {
-        let case = self.case;
         let allowing = self.grants().filter(|(_, g)| self.reaches(g, update));
-        let exceeded = |grant: &Grant| grant.quota.exceeded(case.usage, case.facts.pack_bytes);
-        let (spent, live): (Vec<_>, Vec<_>) = allowing.partition(|(_, grant)| exceeded(grant).is_some());
+        let (spent, live): (Vec<_>, Vec<_>) = allowing.partition(|(_, grant)| self.withheld(grant).is_some());
         if !live.is_empty() {
             return (live, spent);
         }
-        match spent.iter().find_map(|(_, grant)| exceeded(grant)) {
+        match spent.iter().find_map(|(_, grant)| self.withheld(grant)) {
             Some(finding) => findings.add(finding),
             None => self.refuse_update(update, findings),
         }
@@ -284,7 +288,7 @@ impl<'a> Scene<'a> {
         let has_grant = !(lens.grants.is_empty() && lens.spent.is_empty());
         if has_grant && !may_write(&lens.grants) {
             match lens.spent.iter().find(|g| g.may_write(&view.path, self.who())) {
-                Some(grant) => findings.add(self.quota_finding(grant)),
+                Some(grant) => findings.add(self.withheld(grant).expect("only grants that withhold are spent")),
                 None => {
                     let message = self.may_write_only(lens);
                     findings.change(Voice::always("write.outside-grant"), view, message, Fix::Undo);
@@ -302,9 +306,10 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn quota_finding(&self, grant: &Grant) -> Finding {
-        let exceeded = grant.quota.exceeded(self.case.usage, self.case.facts.pack_bytes);
-        exceeded.expect("only grants with an exceeded quota are spent")
+    /// Why a grant that would allow something does not, for now.
+    fn withheld(&self, grant: &Grant) -> Option<Finding> {
+        let Case { hearing, usage, facts, .. } = self.case;
+        grant.withholds(hearing.push_cert, usage, facts.pack_bytes)
     }
 
     fn may_write_only(&self, lens: &Lens<'a>) -> String {
@@ -391,9 +396,9 @@ pub fn needs<'a>(rules: impl Iterator<Item = &'a Rule>) -> Needs {
 #[cfg(test)]
 mod tests {
     use crate::model::UpdateKind::{Create, Delete, Rewind, Update};
-    use crate::model::{Change, CommitFacts, Count, Direction, Effect, Finding, Group, PushFacts, Usage};
+    use crate::model::{Change, CommitFacts, Count, Direction, Effect, Finding, Group, NonceStatus, PushFacts, Usage};
     use crate::policy::testing::*;
-    use crate::policy::{Case, Decision};
+    use crate::policy::{Case, Checked, Decision, Hearing, PushCert};
 
     const GRANTS: &str = r#"
 agent.claude-1 = {}
@@ -583,6 +588,43 @@ until = 2026-01-01T00:00:00Z
         assert_eq!(rules(&more, usage(2, 0)), "");
         let less = format!("{limited}{second}write = \"docs/**\"\n");
         assert_eq!(rules(&less, usage(2, 0)), "quota.pushes");
+    }
+
+    #[test]
+    fn a_grant_for_signed_pushes_gives_others_nothing() {
+        let signed = GRANTS.replacen("write = [", "signed = true\nwrite = [", 1);
+        let flawed = Checked::new(b"", b"", &[], "", NonceStatus::Ok);
+        let rules = |text: &str, push_cert: PushCert<'_>, path: &str| {
+            let hearing = Hearing { push_cert, ..Hearing::default() };
+            let judgement = judge_heard(text, &one(vec![change(path)]), Usage::default(), hearing);
+            judgement.findings.into_iter().map(|f| f.rule).collect::<Vec<_>>().join(" ")
+        };
+        for (push_cert, expected) in [
+            (PushCert::Missing, "push-cert.missing"),
+            (PushCert::Counts, ""),
+            (PushCert::Assumed, ""),
+            (PushCert::Flawed(&flawed), "push-cert.bad"),
+        ] {
+            assert_eq!(rules(&signed, push_cert, "src/x"), expected, "{push_cert:?}");
+        }
+        // Who signs means it, whether it is asked for or not.
+        assert_eq!(rules(GRANTS, PushCert::Missing, "src/x"), "");
+        assert_eq!(rules(GRANTS, PushCert::Counts, "src/x"), "");
+        assert_eq!(rules(GRANTS, PushCert::Flawed(&flawed), "src/x"), "push-cert.bad");
+        // Another grant is enough, for what it lets write.
+        let second = "[[grant]]\nto = \"claude-1\"\nrepo = \"app\"\nrefs = \"refs/heads/**\"\nallow = [\"update\"]\n";
+        let two = format!("{signed}{second}write = \"docs/**\"\n");
+        assert_eq!(rules(&two, PushCert::Missing, "docs/x"), "");
+        assert_eq!(rules(&two, PushCert::Missing, "src/x"), "push-cert.missing");
+        assert_eq!(rules(&two, PushCert::Missing, "infra/x"), "write.outside-grant");
+        assert_eq!(rules(&two, PushCert::Counts, "src/x"), "");
+        // What can be done at once is told before what has to be waited for.
+        let used = signed.replacen("signed", "quota = { pushes = \"1/hour\" }\nsigned", 1);
+        let usage = Usage { hour: Count { pushes: 1, bytes: 0 }, ..Usage::default() };
+        let judgement = judge_heard(&used, &one(vec![change("src/x")]), usage, Hearing::default());
+        assert_eq!(judgement.findings[0].rule, "push-cert.missing");
+        let problem = crate::policy::Policy::parse("p", &GRANTS.replacen("write", "signed = 1\nwrite", 1));
+        assert!(problem.expect_err("a problem").to_string().contains("signed"));
     }
 
     #[test]

@@ -58,6 +58,9 @@ fn lint_grant(grant: &Grant, now: Timestamp, warnings: &mut Vec<Problem>) {
     if !brings_content && grant.write.is_some() {
         warn("`write` says nothing where neither create, update nor rewind is allowed".to_owned(), "take it out");
     }
+    if grant.signed && grant.allow.is_empty() {
+        warn("`signed` says nothing where nothing may be pushed".to_owned(), "take it out");
+    }
     if let Some(write) = &grant.write {
         for pattern in write.patterns().iter().filter(|p| p.names_dot_git()) {
             warn(format!("`{pattern}` can never be written: .git is always refused"), "take it out");
@@ -106,8 +109,9 @@ pub fn describe(grants: &[&Grant], name: &PrincipalName) -> Vec<String> {
     let line = |grant: &&Grant| {
         let write = grant.write.as_ref().map_or("nothing".to_owned(), |list| list.show(name.as_str()).join(" "));
         let until = grant.until.map(|until| format!(", until {until}")).unwrap_or_default();
+        let signed = if grant.signed { ", signed pushes only" } else { "" };
         match &grant.refs {
-            Some(_) => format!("{}, writing {write}{until}", grant.show_refs(name)),
+            Some(_) => format!("{}, writing {write}{signed}{until}", grant.show_refs(name)),
             None => format!("fetch {}{until}", grant.read.show(name.as_str()).join(" ")),
         }
     };

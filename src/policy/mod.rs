@@ -37,7 +37,8 @@ mod voice;
 mod window;
 
 use crate::model::{
-    Finding, Needs, PrincipalKind, PrincipalName, PushFacts, RefName, RefUpdate, RepoName, UpdateKind, Usage,
+    Finding, Needs, NonceStatus, PrincipalKind, PrincipalName, PushFacts, RefName, RefUpdate, RepoName, UpdateKind,
+    Usage,
 };
 use crate::strict::{Problem, Problems};
 pub use brief::{Brief, GrantBrief, LimitsBrief, RuleBrief};
@@ -51,6 +52,7 @@ pub use pattern::{Subject, Who};
 pub use pattern_list::PatternList;
 use people::People;
 use rules::Rule;
+pub use rules::signature::{Checked, PushCert};
 use settings::{Repo, RepoSettings};
 pub use show::{Block, Effective};
 pub use source::{Key, Source};
@@ -61,6 +63,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 #[derive(Debug)]
 pub struct Policy {
     digest: String,
+    text: String,
     people: People,
     grants: Vec<Grant>,
     rules: Vec<Rule>,
@@ -156,6 +159,12 @@ impl Policy {
         lint::lint(self, now)
     }
 
+    /// The document.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// SHA-256 of the document's text, in hex.
     #[must_use]
     pub fn digest(&self) -> &str {
@@ -182,6 +191,19 @@ impl Policy {
     #[must_use]
     pub fn emails(&self, name: &PrincipalName) -> &[String] {
         self.people.person(name.as_str()).map(|p| p.emails.as_slice()).unwrap_or_default()
+    }
+
+    /// What the certificate of a principal's push is worth. `login` is the fingerprint of the key that logged in.
+    #[must_use]
+    pub fn check_push_cert(
+        &self,
+        name: &PrincipalName,
+        login: &str,
+        (signed, signature): (&[u8], &[u8]),
+        nonce: NonceStatus,
+    ) -> Checked {
+        let keys = self.people.person(name.as_str()).map(|person| person.keys.as_slice()).unwrap_or_default();
+        Checked::new(signed, signature, keys, login, nonce)
     }
 
     /// Name and address for a commit in a principal's name.
@@ -276,6 +298,20 @@ impl Policy {
     #[must_use]
     pub fn needs(&self, repo: &RepoName) -> Needs {
         judge::needs(self.rules.iter().filter(|rule| rule.is_in(repo)))
+    }
+
+    /// The rules of a repository, by their ids.
+    #[must_use]
+    pub fn rule_ids(&self, repo: &RepoName) -> Vec<&str> {
+        self.rules.iter().filter(|rule| rule.is_in(repo)).map(|rule| rule.id.as_str()).collect()
+    }
+
+    /// Whether some grant lets somebody take commits off this ref, or the ref away. An expired one counts too.
+    #[must_use]
+    pub fn may_lose_history(&self, repo: &RepoName, ref_name: &RefName) -> bool {
+        let drops =
+            |grant: &Grant| grant.allow.iter().any(|kind| matches!(kind, UpdateKind::Rewind | UpdateKind::Delete));
+        self.grants.iter().filter(|grant| drops(grant)).any(|grant| grant.is_in(repo) && grant.gives_ref(ref_name))
     }
 
     /// Whether the repository's rules only warn.

@@ -99,6 +99,10 @@ pub fn principal(policy: &Policy, name: &str) -> Principal {
 }
 
 pub fn judge_with_usage(text: &str, facts: &PushFacts, usage: Usage) -> Judgement {
+    judge_heard(text, facts, usage, Hearing::default())
+}
+
+pub fn judge_heard(text: &str, facts: &PushFacts, usage: Usage, hearing: Hearing<'_>) -> Judgement {
     let policy = policy(text);
     let case = Case {
         principal: &principal(&policy, "claude-1"),
@@ -108,7 +112,7 @@ pub fn judge_with_usage(text: &str, facts: &PushFacts, usage: Usage) -> Judgemen
         usage: &usage,
         now: now(),
         findings_max: 20,
-        hearing: Hearing::default(),
+        hearing,
     };
     policy.judge(&case)
 }

@@ -98,6 +98,24 @@ impl Retry {
     }
 }
 
+/// A signed promise: these decisions are in the log, at these places. Who is shown a log without them has proof.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Receipt {
+    pub decisions: Vec<LoggedAs>,
+    /// The log's signed checkpoint that covers them (C2SP tlog-checkpoint).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LoggedAs {
+    /// `decisionId` of its statement.
+    pub decision: String,
+    #[serde(rename = "ref")]
+    pub ref_name: String,
+    pub index: u64,
+}
+
 /// One message.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
@@ -113,6 +131,8 @@ pub struct Message<'a> {
     pub hold: Option<&'a Standing>,
     /// What became of earlier held pushes; one line each, safe to show.
     pub notes: &'a [String],
+    /// Where the decision is in the log.
+    pub receipt: Option<&'a Receipt>,
     /// How the gate's verbs are called: `ssh -p 2222 git@gate`, or [`GATE_UNKNOWN`].
     pub gate: &'a str,
 }
@@ -260,6 +280,7 @@ impl Message<'_> {
             findings,
             more_findings: more,
             hold: self.hold,
+            log: self.receipt,
         };
         serde_json::to_string(&line).unwrap_or_default()
     }
@@ -277,6 +298,8 @@ struct JsonLine<'a> {
     more_findings: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     hold: Option<&'a Standing>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<&'a Receipt>,
 }
 
 fn is_zero(n: &usize) -> bool {
@@ -349,6 +372,7 @@ mod tests {
             more_findings: 0,
             hold: None,
             notes: &[],
+            receipt: None,
             gate: GATE_UNKNOWN,
         };
         message.render()
@@ -377,6 +401,7 @@ mod tests {
             more_findings: 0,
             hold: Some(&standing),
             notes: &[],
+            receipt: None,
             gate,
         };
         message.render()

@@ -22,7 +22,7 @@ mod worker;
 pub use check::Cause;
 pub use error::{ClientFault, InternalFault, ReceiveError};
 pub use existing::check_existing;
-pub use message::{GATE_UNKNOWN, Message, Retry, Standing, Verdict};
+pub use message::{GATE_UNKNOWN, LoggedAs, Message, Receipt, Retry, Standing, Verdict};
 pub use quarantine::{Durability, Quarantine, QuarantineError};
 pub use reply::Reply;
 pub use unpack::unpack;

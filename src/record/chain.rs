@@ -1,21 +1,18 @@
-//! The hash chain over the records, and how to follow it.
+//! The hash of the record at each entry, and how to follow it.
 //!
 //! A record is one line of JSON. The bytes that were written are the record: nothing is ever serialised again to check
-//! it. The hash of record `seq` (from 1) is
+//! it. Each record has one leaf or more in the log (`leaf`), which bind its line by its SHA-256. The hash of a record is
+//! the root of the log's tree (RFC 9162, 2.1.1) once its leaves are in it. So the hash of the newest record stands for
+//! all of them, and a signed checkpoint of the log is one of these hashes.
 //!
-//! ```text
-//! SHA-256( "refgate record v1\n" seq "\n" previous "\n" line "\n" )
-//! ```
-//!
-//! with `seq` in decimal and `previous` the hash of the record before in lower-case hex, 64 zeros for the first. The
-//! first line keeps these hashes apart from every other use of SHA-256, and no field can run over into the next: `seq`
-//! and `previous` hold no newline, and neither does a line of JSON. So the lines of `refgate log --json` alone, in
-//! order, give every hash again.
-//!
-//! A chain shows that a record was changed, removed, added in the middle or moved. It cannot show by itself that its
-//! newest records were cut off and the rest kept: for that, keep a head elsewhere and give it to `refgate log --verify
-//! --head`. Nor does it stop who can write the whole file from making a new chain; a head kept elsewhere shows that too.
+//! A tree shows that a record was changed, removed, added in the middle or moved. It cannot show by itself that its
+//! newest records were cut off and the rest kept: for that, keep a hash or a checkpoint elsewhere and give it to `refgate
+//! log --verify --head`. Nor does it stop who can write the whole file from making a new one; a checkpoint that witnesses
+//! have cosigned shows that too.
 
+use super::leaf::are_leaves_of;
+use super::line::Record;
+use crate::tlog::{Hash as TreeHash, Peaks};
 use sha2::{Digest, Sha256};
 use std::fmt::{self, Write};
 
@@ -50,9 +47,9 @@ impl Hash {
         Some(Self(hash))
     }
 
-    /// The hash of the record `seq` that follows on `self`.
+    /// As records were chained before there was a log: the hash of record `seq` that follows on `self`.
     #[must_use]
-    pub fn next(&self, seq: u64, line: &str) -> Self {
+    pub fn chained(&self, seq: u64, line: &str) -> Self {
         let mut sha = Sha256::new();
         sha.update(format!("refgate record v1\n{seq}\n{self}\n"));
         sha.update(line);
@@ -68,6 +65,12 @@ impl fmt::Display for Hash {
             write!(hex, "{byte:02x}")?;
         }
         f.write_str(&hex)
+    }
+}
+
+impl From<TreeHash> for Hash {
+    fn from(root: TreeHash) -> Self {
+        Self(*root.as_bytes())
     }
 }
 
@@ -106,10 +109,11 @@ pub enum Why {
     Remembered,
 }
 
-/// Follows a chain record by record.
-#[derive(Debug, Clone, Copy)]
+/// Follows the tree record by record.
+#[derive(Debug, Clone)]
 pub struct Follow {
     head: Head,
+    tree: Peaks,
     remembered: Option<Hash>,
 }
 
@@ -117,22 +121,37 @@ impl Follow {
     /// `remembered` is the hash of a head that was once printed; it must come by.
     #[must_use]
     pub fn new(remembered: Option<Hash>) -> Self {
-        Self { head: Head::EMPTY, remembered: remembered.filter(|hash| *hash != Hash::NONE) }
+        let remembered = remembered.filter(|hash| *hash != Hash::NONE);
+        Self { head: Head::EMPTY, tree: Peaks::default(), remembered }
     }
 
-    pub fn step(&mut self, seq: u64, line: &str, hash: Hash) -> Result<(), Broken> {
+    pub fn step(&mut self, seq: u64, line: &str, leaves: &[String], hash: Hash) -> Result<(), Broken> {
         let expected = self.head.seq.saturating_add(1);
         if seq != expected {
             return Err(Broken { seq: expected, why: Why::Sequence });
         }
-        if self.head.hash.next(seq, line) != hash {
-            return Err(Broken { seq, why: Why::Hash });
+        let broken = |why| Broken { seq, why };
+        let record = Record::from_line(line).map_err(|_| broken(Why::Line))?;
+        if !are_leaves_of(leaves, &record, seq, line) {
+            return Err(broken(Why::Hash));
+        }
+        for leaf in leaves {
+            self.tree.push(TreeHash::of_leaf(leaf.as_bytes())).ok_or(broken(Why::Hash))?;
+        }
+        if Hash::from(self.tree.root()) != hash {
+            return Err(broken(Why::Hash));
         }
         self.head = Head { seq, hash };
         if self.remembered == Some(hash) {
             self.remembered = None;
         }
         Ok(())
+    }
+
+    /// The tree so far.
+    #[must_use]
+    pub fn tree(&self) -> &Peaks {
+        &self.tree
     }
 
     /// The head, if it is the one that was written last and the remembered one came by.
@@ -150,30 +169,43 @@ impl Follow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::{EventEntry, plain_leaf};
 
-    fn chain(lines: &[&str]) -> Vec<(u64, String, Hash)> {
-        let mut hash = Hash::NONE;
-        let link = |(index, line): (usize, &&str)| {
-            let seq = index as u64 + 1;
-            hash = hash.next(seq, line);
-            (seq, (*line).to_owned(), hash)
-        };
-        lines.iter().enumerate().map(link).collect()
+    type Row = (u64, String, Vec<String>, Hash);
+
+    fn line(word: &str) -> String {
+        let time = "2026-01-02T03:04:05Z".parse().expect("a time");
+        Record::Event(EventEntry::new(word, time)).to_line().expect("it can be written")
     }
 
-    fn follow(records: &[(u64, String, Hash)], written: Head, remembered: Option<Hash>) -> Result<Head, Broken> {
+    fn leaf(seq: u64, line: &str) -> String {
+        plain_leaf(&Record::from_line(line).expect("a record"), seq, line).expect("a leaf")
+    }
+
+    fn tree(words: &[&str]) -> Vec<Row> {
+        let mut tree = Peaks::default();
+        let row = |(index, word): (usize, &&str)| {
+            let (seq, line) = (index as u64 + 1, line(word));
+            let leaf = leaf(seq, &line);
+            tree.push(TreeHash::of_leaf(leaf.as_bytes())).expect("room");
+            (seq, line, vec![leaf], tree.root().into())
+        };
+        words.iter().enumerate().map(row).collect()
+    }
+
+    fn follow(records: &[Row], written: Head, remembered: Option<Hash>) -> Result<Head, Broken> {
         let mut follow = Follow::new(remembered);
-        for (seq, line, hash) in records {
-            follow.step(*seq, line, *hash)?;
+        for (seq, line, leaves, hash) in records {
+            follow.step(*seq, line, leaves, *hash)?;
         }
         follow.finish(written)
     }
 
     #[test]
-    fn the_hash_is_the_documented_one() {
+    fn the_hash_before_the_log_is_the_documented_one() {
         let by_hand = Sha256::digest(format!("refgate record v1\n1\n{}\n{{}}\n", "0".repeat(64)));
-        assert_eq!(Hash::NONE.next(1, "{}").as_bytes(), by_hand.as_slice());
-        let hash = Hash::NONE.next(1, "{}");
+        assert_eq!(Hash::NONE.chained(1, "{}").as_bytes(), by_hand.as_slice());
+        let hash = Hash::NONE.chained(1, "{}");
         assert_eq!(Hash::parse(&hash.to_string()), Some(hash));
         assert_eq!(Hash::parse("+0"), None);
         assert_eq!(Hash::parse(&"g".repeat(64)), None);
@@ -181,17 +213,23 @@ mod tests {
 
     #[test]
     fn an_edit_a_removal_a_swap_and_a_cut_are_seen() {
-        let good = chain(&["a", "b", "c", "d"]);
-        let head = Head { seq: 4, hash: good[3].2 };
+        let good = tree(&["a", "b", "c", "d"]);
+        let head = Head { seq: 4, hash: good[3].3 };
         assert_eq!(follow(&good, head, None), Ok(head));
-        assert_eq!(follow(&good, head, Some(good[1].2)), Ok(head));
+        assert_eq!(follow(&good, head, Some(good[1].3)), Ok(head));
         assert_eq!(follow(&[], Head::EMPTY, Some(Hash::NONE)), Ok(Head::EMPTY));
 
         let mut edited = good.clone();
-        edited[1].1 = "B".to_owned();
+        edited[1].1 = line("B");
         assert_eq!(follow(&edited, head, None), Err(Broken { seq: 2, why: Why::Hash }));
-        edited[1].2 = good[0].2.next(2, "B");
+        edited[1].2 = vec![leaf(2, &line("B"))];
+        assert_eq!(follow(&edited, head, None), Err(Broken { seq: 2, why: Why::Hash }));
+        edited[1].3 = tree(&["a", "B"])[1].3;
         assert_eq!(follow(&edited, head, None), Err(Broken { seq: 3, why: Why::Hash }));
+
+        let mut unbound = good.clone();
+        unbound[1].2.clear();
+        assert_eq!(follow(&unbound, head, None), Err(Broken { seq: 2, why: Why::Hash }));
 
         let mut removed = good.clone();
         removed.remove(1);
@@ -204,7 +242,7 @@ mod tests {
         assert_eq!(follow(&swapped, head, None), Err(Broken { seq: 2, why: Why::Hash }));
 
         let cut = &good[..3];
-        let cut_head = Head { seq: 3, hash: good[2].2 };
+        let cut_head = Head { seq: 3, hash: good[2].3 };
         assert_eq!(follow(cut, head, None), Err(Broken { seq: 3, why: Why::Head }));
         assert_eq!(follow(cut, cut_head, None), Ok(cut_head));
         assert_eq!(follow(cut, cut_head, Some(head.hash)), Err(Broken { seq: 3, why: Why::Remembered }));

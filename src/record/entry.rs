@@ -4,8 +4,8 @@
 
 use super::word::{self, Word, enum_word};
 use crate::model::{
-    Effect, Finding, ObjectId, PrincipalKind, PrincipalName, Purpose, PushId, RefName, RefUpdate, RepoName,
-    UpdateFacts, UpdateKind,
+    CertStatus, Effect, Finding, NonceStatus, ObjectId, PrincipalKind, PrincipalName, Purpose, PushId, RefName,
+    RefUpdate, RepoName, UpdateFacts, UpdateKind,
 };
 use crate::policy::Decision;
 use bstr::BString;
@@ -57,10 +57,32 @@ pub struct DecisionEntry {
     /// Of a held push: the bytes it takes on disk. A thin pack takes more than came over the wire.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub held_bytes: Option<u64>,
+    /// Of a signed push.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub push_cert: Option<PushCertEntry>,
 }
 
 fn is_ordinary(purpose: &Purpose) -> bool {
     *purpose == Purpose::Push
+}
+
+/// The certificate of a signed push.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushCertEntry {
+    /// Of its bytes, signature included, in hex: what the file is called that keeps them.
+    pub sha256: String,
+    #[serde(with = "word::one")]
+    pub status: CertStatus,
+    #[serde(with = "word::one")]
+    pub nonce_status: NonceStatus,
+}
+
+impl PushCertEntry {
+    /// Whether it proves that the pusher wanted this push.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        self.status == CertStatus::Good && self.nonce_status == NonceStatus::Ok
+    }
 }
 
 /// Whether a decision is followed.
@@ -359,6 +381,7 @@ mod tests {
             hold_until: None,
             same_as: None,
             held_bytes: None,
+            push_cert: None,
         }
     }
 
@@ -388,6 +411,21 @@ mod tests {
         let record = Record::Decision(entry);
         let line = record.to_line().expect("it can be written");
         assert!(line.contains("\"effect\":\"hold\",\"would\":\"refuse\",\"commit\""), "{line}");
+        assert_eq!(Record::from_line(&line).expect("it reads back"), record);
+    }
+
+    #[test]
+    fn a_push_certificate_is_told_in_words_of_git() {
+        let push_cert =
+            PushCertEntry { sha256: "ab".repeat(32), status: CertStatus::Unknown, nonce_status: NonceStatus::Missing };
+        assert!(!push_cert.counts());
+        let record = Record::Decision(DecisionEntry { push_cert: Some(push_cert), ..decision() });
+        let line = record.to_line().expect("it can be written");
+        let expected = format!(
+            ",\"push_cert\":{{\"sha256\":\"{}\",\"status\":\"U\",\"nonce_status\":\"MISSING\"}}}}",
+            "ab".repeat(32)
+        );
+        assert!(line.ends_with(&expected), "{line}");
         assert_eq!(Record::from_line(&line).expect("it reads back"), record);
     }
 

@@ -2,6 +2,7 @@
 
 use super::control::ControlEntry;
 use super::entry::{AbortEntry, DecisionEntry, EventEntry, OutcomeEntry, Verdict};
+use super::external::ExternalEntry;
 use super::hold::{HoldEntry, ReleaseEntry};
 use crate::model::{PrincipalName, PushId, RepoName};
 use jiff::Timestamp;
@@ -17,6 +18,7 @@ pub enum Record {
     Outcome(OutcomeEntry),
     Abort(AbortEntry),
     Control(ControlEntry),
+    External(ExternalEntry),
     Event(EventEntry),
 }
 
@@ -40,6 +42,7 @@ impl Record {
             Self::Outcome(_) => "outcome",
             Self::Abort(_) => "abort",
             Self::Control(_) => "control",
+            Self::External(_) => "external",
             Self::Event(_) => "event",
         }
     }
@@ -53,6 +56,7 @@ impl Record {
             Self::Outcome(entry) => entry.time,
             Self::Abort(entry) => entry.time,
             Self::Control(entry) => entry.time,
+            Self::External(entry) => entry.time,
             Self::Event(entry) => entry.time,
         }
     }
@@ -65,7 +69,7 @@ impl Record {
             Self::Release(entry) => Some(entry.push),
             Self::Outcome(entry) => Some(entry.push),
             Self::Abort(entry) => Some(entry.push),
-            Self::Control(_) => None,
+            Self::Control(_) | Self::External(_) => None,
             Self::Event(entry) => entry.push,
         }
     }
@@ -79,6 +83,7 @@ impl Record {
             Self::Outcome(entry) => Some(&entry.repo),
             Self::Abort(entry) => Some(&entry.repo),
             Self::Control(entry) => entry.repo.as_ref(),
+            Self::External(entry) => Some(&entry.repo),
             Self::Event(_) => None,
         }
     }
@@ -92,7 +97,7 @@ impl Record {
             Self::Release(entry) => Some(&entry.principal),
             Self::Outcome(entry) => Some(&entry.principal),
             Self::Abort(entry) => Some(&entry.principal),
-            Self::Control(_) | Self::Event(_) => None,
+            Self::Control(_) | Self::External(_) | Self::Event(_) => None,
         }
     }
 
@@ -101,7 +106,12 @@ impl Record {
         match self {
             Self::Decision(entry) => Some(entry.decision),
             Self::Release(entry) => Some(entry.decision),
-            Self::Hold(_) | Self::Outcome(_) | Self::Abort(_) | Self::Control(_) | Self::Event(_) => None,
+            Self::Hold(_)
+            | Self::Outcome(_)
+            | Self::Abort(_)
+            | Self::Control(_)
+            | Self::External(_)
+            | Self::Event(_) => None,
         }
     }
 
@@ -111,7 +121,12 @@ impl Record {
         match self {
             Self::Decision(entry) => entry.pack_bytes,
             Self::Abort(entry) => entry.pack_bytes,
-            Self::Hold(_) | Self::Release(_) | Self::Outcome(_) | Self::Control(_) | Self::Event(_) => 0,
+            Self::Hold(_)
+            | Self::Release(_)
+            | Self::Outcome(_)
+            | Self::Control(_)
+            | Self::External(_)
+            | Self::Event(_) => 0,
         }
     }
 }

@@ -5,7 +5,8 @@
 //! control character `\x00` to `\x7f`. [`unescape`] gives the bytes again.
 
 use crate::model::{
-    Effect, Escaped, ObjectId, PrincipalKind, PrincipalName, Purpose, PushId, RefName, RepoName, UpdateKind,
+    CertStatus, Effect, Escaped, NonceStatus, ObjectId, PrincipalKind, PrincipalName, Purpose, PushId, RefName,
+    RepoName, UpdateKind,
 };
 use bstr::BString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -124,6 +125,9 @@ enum_word!(PrincipalKind { Agent = "agent", Human = "human", Ci = "ci" });
 enum_word!(Effect { Warn = "warn", Hold = "hold", Refuse = "refuse" });
 enum_word!(Purpose { Push = "push", Review = "review", Check = "check" });
 enum_word!(UpdateKind { Create = "create", Update = "update", Rewind = "rewind", Delete = "delete" });
+// As GIT_PUSH_CERT_STATUS and GIT_PUSH_CERT_NONCE_STATUS say it (git-receive-pack(1)).
+enum_word!(pub CertStatus { Good = "G", Bad = "B", Unknown = "U", NotSigned = "N", Unchecked = "E" });
+enum_word!(pub NonceStatus { Ok = "OK", Missing = "MISSING", Bad = "BAD" });
 
 /// `#[serde(with = "word::one")]`
 pub mod one {

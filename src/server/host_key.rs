@@ -13,13 +13,13 @@ const FILE_LENGTH_MAX: u64 = 64 * 1024;
 /// All of these are the operator's to mend.
 #[derive(Debug, thiserror::Error)]
 pub enum HostKeyError {
-    #[error("{0}: cannot read or write the host key")]
+    #[error("{0}: cannot read or write the key")]
     Io(PathBuf, #[source] io::Error),
-    #[error("{0}: the host key can be read or changed by others (mode {1:04o}); make it yours alone: chmod 600")]
+    #[error("{0}: the key can be read or changed by others (mode {1:04o}); make it yours alone: chmod 600")]
     Permissions(PathBuf, u32),
     #[error("{0}: not a private key in OpenSSH's format without a passphrase")]
     Format(PathBuf),
-    #[error("no randomness from the operating system for a new host key")]
+    #[error("no randomness from the operating system for a new key")]
     Random(#[source] io::Error),
 }
 

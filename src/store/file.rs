@@ -17,7 +17,7 @@ const APPLICATION_ID: i64 = 0x7267_6174;
 const BUSY_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// One step of the schema each; the number of steps done is the file's `user_version`.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE record (
         seq INTEGER PRIMARY KEY,
@@ -124,7 +124,11 @@ const MIGRATIONS: [&str; 3] = [
     CREATE INDEX record_pusher ON record (principal) WHERE kind IN ('decision', 'abort');
 ",
     super::feed::SCHEMA,
+    super::leaves::SCHEMA,
 ];
+
+/// Steps of the schema after which records were still chained, and there was no log.
+const CHAINED: usize = 3;
 
 /// The store's own directory, which nobody else may enter, whatever the data directory's mode is.
 pub fn directory(data: &Path) -> PathBuf {
@@ -219,6 +223,9 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let done = check_schema(&transaction, &path)?;
     for step in MIGRATIONS.iter().skip(done) {
         transaction.execute_batch(step)?;
+    }
+    if done <= CHAINED {
+        super::migrate::chain_to_tree(&transaction)?;
     }
     if done == 0 {
         let Head { seq: _, hash } = Head::EMPTY;

@@ -6,27 +6,37 @@
 mod feed;
 mod file;
 pub mod holds;
+mod leaves;
+mod migrate;
+mod notary;
 mod read;
+mod seen;
 mod session;
 mod steps;
 mod writer;
 
 pub use feed::{Generation, Lease, Positions};
 pub use holds::{Approved, Freeze, Hold, Revoked, Undo};
+pub use leaves::Leaf;
+pub use notary::Notary;
 pub use read::{Filter, Stored, Unsettled};
+pub use seen::{Tip, Tips};
 pub use session::Turn;
+pub use writer::{Stated, Written};
 
+use crate::evidence::Decision;
 use crate::model::{HoldState, PrincipalName, PushId, RefName, RepoName, Usage};
 use crate::record::{
-    AbortEntry, Broken, ControlEntry, DecisionEntry, EventEntry, Hash, Head, HoldEntry, OutcomeEntry, Record,
-    ReleaseEntry,
+    AbortEntry, Broken, ControlEntry, DecisionEntry, EventEntry, ExternalEntry, Hash, Head, HoldEntry, OutcomeEntry,
+    Record, ReleaseEntry,
 };
+use crate::tlog::SignedCheckpoint;
 use jiff::Timestamp;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use steps::{Closing, Side};
-use writer::Writer;
+use writer::{Draft, Writer};
 
 /// Something is wrong with our own disk or file; never the client's fault, and never a reason to go on with a push.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -57,6 +67,15 @@ pub enum StoreError {
     Frozen(RepoName),
     #[error("{0} was revoked")]
     Revoked(PrincipalName),
+    #[error("somebody else has seen that already")]
+    Seen,
+    #[error("statements and the log: {0}")]
+    Notary(String),
+    #[error(
+        "the log's checkpoint of {size} leaves is of another history than the store: restore the store of that \
+         history, or begin another log with a new key"
+    )]
+    Forked { size: u64 },
     #[error("record {0} cannot be read")]
     Line(u64),
     #[error("a record cannot be written as a line")]
@@ -81,6 +100,7 @@ impl StoreError {
                 | Self::NotApproved(_)
                 | Self::Frozen(_)
                 | Self::Revoked(_)
+                | Self::Seen
         )
     }
 }
@@ -109,9 +129,14 @@ struct Inner {
 impl Store {
     /// Opens the store below the data directory, and makes it if it is not there.
     pub fn open(data: &Path) -> Result<Self, StoreError> {
+        Self::open_with(data, None)
+    }
+
+    /// The same, with what signs statements and publishes the log.
+    pub fn open_with(data: &Path, notary: Option<Notary>) -> Result<Self, StoreError> {
         let directory = file::directory(data);
         let news = Arc::default();
-        let writer = Writer::start(file::open(&directory)?, &directory, Arc::clone(&news))?;
+        let writer = Writer::start(file::open(&directory)?, &directory, Arc::clone(&news), notary)?;
         let reader = Mutex::new(file::open_read_only(&directory)?);
         Ok(Self(Arc::new(Inner { writer: Some(writer), reader, directory, news })))
     }
@@ -136,7 +161,13 @@ impl Store {
 
     /// Writes what came of an accepted push, once.
     pub fn settled(&self, entry: &OutcomeEntry) -> Result<Sequence, StoreError> {
-        self.write(Record::Outcome(entry.clone()))
+        self.settled_with(entry, Vec::new())
+    }
+
+    /// The same, with refs of the gate's own that moved along.
+    pub fn settled_with(&self, entry: &OutcomeEntry, own: Vec<(RefName, Tip)>) -> Result<Sequence, StoreError> {
+        let sides = if own.is_empty() { Vec::new() } else { vec![Side::Seen(entry.repo.clone(), own)] };
+        self.write_all(vec![Record::Outcome(entry.clone()).into()], sides).map(|written| written.seq)
     }
 
     /// Writes that a push ended before a decision.
@@ -148,15 +179,18 @@ impl Store {
         self.write(Record::Event(entry.clone()))
     }
 
-    /// Writes a decision with held pushes whose place it takes, and those of which its pusher now hears: all or nothing.
+    /// Writes a decision with its statements, held pushes whose place it takes, and those of which its pusher now hears:
+    /// all or nothing.
     pub fn decided_over(
         &self,
         entry: &DecisionEntry,
+        decisions: Vec<Decision>,
         replaced: Vec<HoldEntry>,
         told: Vec<PushId>,
-    ) -> Result<Sequence, StoreError> {
-        let records = std::iter::once(Record::Decision(entry.clone())).chain(replaced.into_iter().map(Record::Hold));
-        self.write_all(records.collect(), told.into_iter().map(Side::Told).collect())
+    ) -> Result<Written, StoreError> {
+        let draft = Draft { decisions, ..Record::Decision(entry.clone()).into() };
+        let drafts = std::iter::once(draft).chain(replaced.into_iter().map(|step| Record::Hold(step).into()));
+        self.write_all(drafts.collect(), told.into_iter().map(Side::Told).collect())
     }
 
     /// Writes a step of a held push.
@@ -164,21 +198,38 @@ impl Store {
         self.write(Record::Hold(entry))
     }
 
-    /// Writes that a held push goes on or is refused, with the approval that made it so, if there is a new one.
-    pub fn released(&self, approval: Option<HoldEntry>, entry: ReleaseEntry) -> Result<Sequence, StoreError> {
-        let records = approval.map(Record::Hold).into_iter().chain([Record::Release(entry)]);
-        self.write_all(records.collect(), Vec::new())
+    /// Writes that a held push goes on or is refused, with its statements, and with the approval that made it so, if
+    /// there is a new one.
+    pub fn released(
+        &self,
+        approval: Option<HoldEntry>,
+        entry: ReleaseEntry,
+        decisions: Vec<Decision>,
+    ) -> Result<Written, StoreError> {
+        let release = Draft { decisions, ..Record::Release(entry).into() };
+        let drafts = approval.map(|step| Record::Hold(step).into()).into_iter().chain([release]);
+        self.write_all(drafts.collect(), Vec::new())
     }
 
     /// Writes what came of an approved push that was never sent: it is to be tried again.
     pub fn unsent(&self, entry: &OutcomeEntry) -> Result<Sequence, StoreError> {
-        let records = vec![(Record::Outcome(entry.clone()), Closing::Again)];
-        self.0.writer.as_ref().ok_or(StoreError::ReadOnly)?.write(records, Vec::new())
+        let draft = Draft { closing: Closing::Again, ..Record::Outcome(entry.clone()).into() };
+        self.write_all(vec![draft], Vec::new()).map(|written| written.seq)
     }
 
     /// Writes what somebody does to the gate.
     pub fn controlled(&self, entry: ControlEntry) -> Result<Sequence, StoreError> {
         self.write(Record::Control(entry))
+    }
+
+    /// Writes what moved without the gate, with its statements. [`StoreError::Seen`]: it is known.
+    pub fn moved_outside(&self, entry: ExternalEntry, decisions: Vec<Decision>) -> Result<Written, StoreError> {
+        self.write_all(vec![Draft { decisions, ..Record::External(entry).into() }], Vec::new())
+    }
+
+    /// Puts cosignatures into the published checkpoint, if it is still the one they are of.
+    pub fn cosigned(&self, checkpoint: SignedCheckpoint) -> Result<(), StoreError> {
+        self.0.writer.as_ref().ok_or(StoreError::ReadOnly)?.cosigned(checkpoint)
     }
 
     /// An approved push waits for new approvals.
@@ -192,12 +243,16 @@ impl Store {
     }
 
     fn write(&self, record: Record) -> Result<Sequence, StoreError> {
-        self.write_all(vec![record], Vec::new())
+        self.write_all(vec![record.into()], Vec::new()).map(|written| written.seq)
     }
 
-    fn write_all(&self, records: Vec<Record>, sides: Vec<Side>) -> Result<Sequence, StoreError> {
-        let records = records.into_iter().map(|record| (record, Closing::Final)).collect();
-        self.0.writer.as_ref().ok_or(StoreError::ReadOnly)?.write(records, sides)
+    fn write_all(&self, drafts: Vec<Draft>, sides: Vec<Side>) -> Result<Written, StoreError> {
+        self.0.writer.as_ref().ok_or(StoreError::ReadOnly)?.write(drafts, sides)
+    }
+
+    /// Leaves of the log from an index on, oldest first, at most so many.
+    pub fn leaves(&self, index: u64, count: usize) -> Result<Vec<Leaf>, StoreError> {
+        leaves::from(&self.reader(), index, count)
     }
 
     /// Asks the tables of held pushes ([`holds`]).

@@ -1,7 +1,7 @@
 //! Questions to the store.
 
 use super::writer::Row;
-use super::{Sequence, StoreError};
+use super::{Sequence, StoreError, leaves};
 use crate::model::{Count, PrincipalName, PushId, RepoName, Usage};
 use crate::record::chain::Follow;
 use crate::record::{Broken, DecisionEntry, Hash, Head, Record, ReleaseEntry, UpdateEntry, Verdict, Why};
@@ -93,9 +93,12 @@ pub fn waiting(connection: &Connection) -> Result<Vec<(String, Unsettled)>, Stor
             Record::Release(ReleaseEntry { push, repo, principal, time, updates, .. }) => {
                 Unsettled { push, repo, principal, time, updates, is_release: true }
             }
-            Record::Hold(_) | Record::Outcome(_) | Record::Abort(_) | Record::Control(_) | Record::Event(_) => {
-                return Err(StoreError::Line(seq));
-            }
+            Record::Hold(_)
+            | Record::Outcome(_)
+            | Record::Abort(_)
+            | Record::Control(_)
+            | Record::External(_)
+            | Record::Event(_) => return Err(StoreError::Line(seq)),
         };
         entries.push((session, unsettled));
     }
@@ -150,7 +153,7 @@ pub fn list(connection: &Connection, filter: &Filter) -> Result<Vec<Stored>, Sto
         }
     }
     if filter.pushes_only {
-        sql += " AND kind IN ('decision', 'abort')";
+        sql += " AND kind IN ('decision', 'abort', 'external')";
     }
     sql += " ORDER BY seq DESC LIMIT ?";
     // A negative limit is none.
@@ -172,19 +175,58 @@ pub fn verify(connection: &Connection, remembered: Option<Hash>) -> Result<Resul
         "SELECT seq, line, hash, kind, time_ms, push, repo, principal, decision, pack_bytes FROM record ORDER BY seq";
     let mut statement = transaction.prepare(sql)?;
     let mut rows = statement.query([])?;
+    let mut leaves = transaction.prepare("SELECT seq, text, idx FROM leaf ORDER BY idx")?;
+    let mut leaves = Leaves { rows: leaves.query([])?, next: None, index: 0 };
+    leaves.advance()?;
     let mut follow = Follow::new(remembered);
     while let Some(row) = rows.next()? {
-        if let Err(broken) = step(&mut follow, row)? {
+        let own = leaves.of(row.get(0)?)?;
+        if let Err(broken) = step(&mut follow, row, &own)? {
             return Ok(Err(broken));
         }
     }
-    Ok(follow.finish(written))
+    let is_whole = leaves.next.is_none() && leaves::tree(&transaction)?.as_ref() == Some(follow.tree());
+    let finished = follow.finish(written);
+    if finished.is_ok() && !is_whole { Ok(Err(Broken { seq: written.seq, why: Why::Head })) } else { Ok(finished) }
 }
 
-fn step(follow: &mut Follow, row: &rusqlite::Row<'_>) -> Result<Result<(), Broken>, StoreError> {
+/// The leaves in their order, beside the records.
+struct Leaves<'a> {
+    rows: rusqlite::Rows<'a>,
+    next: Option<(Sequence, String)>,
+    index: u64,
+}
+
+impl Leaves<'_> {
+    fn advance(&mut self) -> Result<(), StoreError> {
+        self.next = None;
+        if let Some(row) = self.rows.next()? {
+            // One that is missing in between leaves the rest to nobody.
+            if row.get::<_, u64>(2)? == self.index {
+                self.next = Some((row.get(0)?, row.get(1)?));
+                self.index += 1;
+            } else {
+                self.next = Some((Sequence::MAX, String::new()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Those of a record that come next.
+    fn of(&mut self, seq: Sequence) -> Result<Vec<String>, StoreError> {
+        let mut own = Vec::new();
+        while let Some((_, text)) = self.next.take_if(|(of, _)| *of == seq) {
+            own.push(text);
+            self.advance()?;
+        }
+        Ok(own)
+    }
+}
+
+fn step(follow: &mut Follow, row: &rusqlite::Row<'_>, leaves: &[String]) -> Result<Result<(), Broken>, StoreError> {
     let Raw { seq, line, hash } = Raw::read(row)?;
     let Some(hash) = Hash::from_bytes(&hash) else { return Ok(Err(Broken { seq, why: Why::Hash })) };
-    if let Err(broken) = follow.step(seq, &line, hash) {
+    if let Err(broken) = follow.step(seq, &line, leaves, hash) {
         return Ok(Err(broken));
     }
     let Ok(record) = Record::from_line(&line) else { return Ok(Err(Broken { seq, why: Why::Line })) };

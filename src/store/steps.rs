@@ -3,7 +3,8 @@
 //!
 //! Every step checks what it builds on first. So of two that would use up the same thing, the second one fails.
 
-use super::StoreError;
+use super::seen::{self, Tip};
+use super::{StoreError, leaves};
 use crate::model::{HoldState, ObjectId, PrincipalName, Purpose, PushId, RefName, RepoName, UpdateKind};
 use crate::record::{
     Control, ControlEntry, DecisionEntry, HoldEntry, HoldStep, OutcomeEntry, Record, RefResult, ReleaseEntry,
@@ -32,6 +33,8 @@ pub enum Side {
     NotAgain(PushId),
     /// What a push replaced at this ref is kept no longer.
     Forgotten(PushId, RefName),
+    /// An upstream was seen: for the first time, or refs of it that had moved for decisions of ours.
+    Seen(RepoName, Vec<(RefName, Tip)>),
 }
 
 pub fn change(tx: &Connection, side: &Side) -> Result<(), StoreError> {
@@ -46,6 +49,7 @@ pub fn change(tx: &Connection, side: &Side) -> Result<(), StoreError> {
             let sql = "DELETE FROM undo WHERE push = ?1 AND ref = ?2";
             tx.prepare_cached(sql)?.execute([push.to_string(), name.to_string()])?;
         }
+        Side::Seen(repo, refs) => seen::set(tx, repo, refs)?,
     }
     Ok(())
 }
@@ -58,6 +62,7 @@ pub fn apply(tx: &Connection, record: &Record, closing: Closing) -> Result<(), S
         Record::Release(entry) => release(tx, entry),
         Record::Outcome(entry) => close(tx, entry, closing),
         Record::Control(entry) => control(tx, entry),
+        Record::External(entry) => seen::not_seen_yet(tx, entry),
         Record::Abort(_) | Record::Event(_) => Ok(()),
     }
 }
@@ -76,6 +81,7 @@ pub fn enter(tx: &Connection, record: &Record, seq: u64, session: &str) -> Resul
         | Record::Outcome(_)
         | Record::Abort(_)
         | Record::Control(_)
+        | Record::External(_)
         | Record::Event(_) => Ok(()),
     }
 }
@@ -278,6 +284,7 @@ fn close(tx: &Connection, entry: &OutcomeEntry, closing: Closing) -> Result<(), 
         _ => return Err(StoreError::NotWaiting(entry.push)),
     };
     keep_undo(tx, entry, updates)?;
+    follow_tips(tx, entry, updates)?;
     match &opened {
         Record::Release(_) => end_release(tx, entry, closing),
         _ => Ok(()),
@@ -302,6 +309,17 @@ fn keep_undo(tx: &Connection, entry: &OutcomeEntry, updates: &[UpdateEntry]) -> 
             update.new.map(|id| id.to_string()),
             entry.time.as_millisecond()
         ])?;
+    }
+    Ok(())
+}
+
+/// The refs that have moved are where the decision wanted them.
+fn follow_tips(tx: &Connection, entry: &OutcomeEntry, updates: &[UpdateEntry]) -> Result<(), StoreError> {
+    for update in updates {
+        if entry.refs.iter().any(|r| r.name == update.name && r.result == RefResult::Forwarded) {
+            let index = leaves::newest(tx, &entry.repo, &update.name, update.new)?;
+            leaves::set_tip(tx, &entry.repo, &update.name, update.new, index)?;
+        }
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Files that are on disk when the call returns: many new ones with one round of fsync, or one replaced at once.
 
-use super::storage::StorageError;
+use super::storage::{Durability, StorageError};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -12,17 +12,18 @@ const OPEN_MAX: usize = 256;
 /// New files below a directory, on disk after [`sync`](Self::sync) and not before.
 pub struct Batch<'a> {
     root: &'a Path,
+    durability: Durability,
     open: Vec<(PathBuf, File)>,
     directories: BTreeSet<PathBuf>,
 }
 
-/// Shows that a batch is on disk: what names its files may follow now.
+/// Shows that a batch is as durable as it has to be: what names its files may follow now.
 #[derive(Debug)]
 pub struct OnDisk(());
 
 impl<'a> Batch<'a> {
-    pub fn new(root: &'a Path) -> Self {
-        Self { root, open: Vec::new(), directories: BTreeSet::from([root.to_owned()]) }
+    pub fn new(root: &'a Path, durability: Durability) -> Self {
+        Self { root, durability, open: Vec::new(), directories: BTreeSet::from([root.to_owned()]) }
     }
 
     /// Writes a file. One that is there was left by a crash, and nothing names it yet.
@@ -40,11 +41,18 @@ impl<'a> Batch<'a> {
     }
 
     fn sync_files(&mut self) -> Result<(), StorageError> {
+        if self.durability == Durability::Elsewhere {
+            self.open.clear();
+            return Ok(());
+        }
         self.open.drain(..).try_for_each(|(path, file)| file.sync_data().map_err(at(&path)))
     }
 
     pub fn sync(mut self) -> Result<OnDisk, StorageError> {
         self.sync_files()?;
+        if self.durability == Durability::Elsewhere {
+            return Ok(OnDisk(()));
+        }
         self.directories.iter().try_for_each(|directory| sync_directory(directory))?;
         Ok(OnDisk(()))
     }
@@ -55,16 +63,16 @@ pub fn sync_directory(path: &Path) -> Result<(), StorageError> {
 }
 
 /// Puts a file in the place of another; whoever looks sees the one or the other, whole.
-pub fn replace(root: &Path, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
+pub fn replace(root: &Path, name: &str, bytes: &[u8], durability: Durability) -> Result<(), StorageError> {
     let (path, new) = (root.join(name), root.join(format!("{name}.new")));
     let write = || {
         let mut file = File::create(&new)?;
         file.write_all(bytes)?;
-        file.sync_data()
+        if durability == Durability::Files { file.sync_data() } else { Ok(()) }
     };
     write().map_err(at(&new))?;
     fs::rename(&new, &path).map_err(at(&path))?;
-    sync_directory(root)
+    if durability == Durability::Files { sync_directory(root) } else { Ok(()) }
 }
 
 /// A file's bytes; `None` if it is not there.

@@ -162,6 +162,11 @@ impl Note {
         }
         Ok(())
     }
+
+    /// Leaves out the signatures of everybody but these keys.
+    pub(super) fn keep_signed_by(&mut self, keys: &[&VerifyingKey]) {
+        self.signatures.retain(|signature| keys.iter().any(|key| signature.names(key)));
+    }
 }
 
 /// Signature lines, each with its newline.

@@ -107,6 +107,16 @@ impl LogReader {
         self.tiles.proof(tree::inclusion(index, self.known(size)?).ok_or(StorageError::NoSuchEntry)?)
     }
 
+    /// A tile of hashes, as it is stored.
+    ///
+    /// # Errors
+    /// The tree does not reach it, or it cannot be read.
+    pub fn tile(&self, tile: Tile) -> Result<Vec<u8>, StorageError> {
+        let mut hashes = self.tiles.hashes(tile)?;
+        hashes.truncate(tile.width().into());
+        Ok(hashes.iter().flat_map(|hash| *hash.as_bytes()).collect())
+    }
+
     /// The proof that the first `old` entries are still the first of the `new`.
     ///
     /// # Errors

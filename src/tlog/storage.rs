@@ -19,6 +19,15 @@ use std::path::{Path, PathBuf};
 const HEAD: &str = "head";
 const CHECKPOINT: &str = "checkpoint";
 
+/// Where the entries are that must outlive a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Here: an append returns when its files are on disk.
+    Files,
+    /// In a store that had them before: these files are made from it, and made again if a power cut spoils them.
+    Elsewhere,
+}
+
 /// Why a log cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
@@ -86,16 +95,33 @@ pub struct Log {
     bundle: Vec<u8>,
     checkpoint: SignedCheckpoint,
     state: State,
+    durability: Durability,
     _lock: File,
 }
 
 impl Log {
+    /// [`create_as`](Self::create_as) of a log that has its entries here.
+    ///
+    /// # Errors
+    /// There is something in the directory, or it cannot be written.
+    pub fn create(root: &Path, signer: Signer) -> Result<Self, StorageError> {
+        Self::create_as(root, signer, Durability::Files)
+    }
+
+    /// [`open_as`](Self::open_as) of a log that has its entries here.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open(root: &Path, signer: Signer) -> Result<Self, StorageError> {
+        Self::open_as(root, signer, Durability::Files)
+    }
+
     /// Makes a log without entries. The directory may be there, but must be empty; one that is made is for its owner
     /// alone, who may open it to a web server.
     ///
     /// # Errors
     /// There is something in it, or it cannot be written.
-    pub fn create(root: &Path, signer: Signer) -> Result<Self, StorageError> {
+    pub fn create_as(root: &Path, signer: Signer, durability: Durability) -> Result<Self, StorageError> {
         DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(at(root))?;
         let lock = disk::lock(root)?;
         for found in fs::read_dir(root).map_err(at(root))? {
@@ -113,9 +139,9 @@ impl Log {
         if let Some(above) = root.parent().filter(|above| !above.as_os_str().is_empty()) {
             disk::sync_directory(above)?;
         }
-        let checkpoint = publish(root, checkpoint, &signer, Batch::new(root).sync()?)?;
+        let checkpoint = publish(root, checkpoint, &signer, (Batch::new(root, durability).sync()?, durability))?;
         let (frontier, bundle, state) = (Frontier::default(), Vec::new(), State::Sound);
-        Ok(Self { root: root.to_owned(), signer, frontier, bundle, checkpoint, state, _lock: lock })
+        Ok(Self { root: root.to_owned(), signer, frontier, bundle, checkpoint, state, durability, _lock: lock })
     }
 
     /// Opens a log, and completes what a crash has left half done.
@@ -124,7 +150,7 @@ impl Log {
     ///
     /// # Errors
     /// There is no log, somebody else writes it, it is of another key, or its files are not what was signed.
-    pub fn open(root: &Path, signer: Signer) -> Result<Self, StorageError> {
+    pub fn open_as(root: &Path, signer: Signer, durability: Durability) -> Result<Self, StorageError> {
         let no_log = || StorageError::NoLog(root.to_owned());
         let signed = disk::read(&root.join(CHECKPOINT))?.ok_or_else(no_log)?;
         let lock = disk::lock(root)?;
@@ -144,12 +170,13 @@ impl Log {
         let bundle = last_bundle(&tiles)?;
         remove_all_partials(&tiles);
         // What is handed out now must outlive a power cut, whoever put it there.
-        let found = Batch::new(root).sync()?;
+        let found = Batch::new(root, durability).sync()?;
         if checkpoint.checkpoint().size() < head.size() {
             let completed = Checkpoint::new(signer.verifying_key().name(), head.size(), *head.root());
-            checkpoint = publish(root, completed, &signer, found)?;
+            checkpoint = publish(root, completed, &signer, (found, durability))?;
         }
-        Ok(Self { root: root.to_owned(), signer, frontier, bundle, checkpoint, state: State::Sound, _lock: lock })
+        let state = State::Sound;
+        Ok(Self { root: root.to_owned(), signer, frontier, bundle, checkpoint, state, durability, _lock: lock })
     }
 
     #[must_use]
@@ -189,7 +216,7 @@ impl Log {
 
     fn extend<E: AsRef<[u8]>>(&mut self, entries: &[E]) -> Result<(), StorageError> {
         let old_size = self.frontier.size();
-        let (mut batch, mut full) = (Batch::new(&self.root), Vec::new());
+        let (mut batch, mut full) = (Batch::new(&self.root, self.durability), Vec::new());
         for entry in entries {
             let (entry, mut done) = (entry.as_ref(), Vec::new());
             tile::push_entry(&mut self.bundle, entry).ok_or(StorageError::EntryTooLong { length: entry.len() })?;
@@ -214,7 +241,7 @@ impl Log {
         }
         let tiles = batch.sync()?;
         let checkpoint = Checkpoint::new(self.signer.verifying_key().name(), size, self.frontier.root());
-        self.checkpoint = publish(&self.root, checkpoint, &self.signer, tiles)?;
+        self.checkpoint = publish(&self.root, checkpoint, &self.signer, (tiles, self.durability))?;
         full.iter().for_each(|tile| remove_partials(&self.root, *tile));
         Ok(())
     }
@@ -227,7 +254,7 @@ impl Log {
         if cosigned.checkpoint() != self.checkpoint.checkpoint() || self.state == State::Broken {
             return Ok(false);
         }
-        disk::replace(&self.root, CHECKPOINT, cosigned.to_string().as_bytes())?;
+        disk::replace(&self.root, CHECKPOINT, cosigned.to_string().as_bytes(), self.durability)?;
         self.checkpoint = cosigned.clone();
         Ok(true)
     }
@@ -247,11 +274,11 @@ fn publish(
     root: &Path,
     checkpoint: Checkpoint,
     signer: &Signer,
-    _tiles: OnDisk,
+    (_tiles, durability): (OnDisk, Durability),
 ) -> Result<SignedCheckpoint, StorageError> {
-    disk::replace(root, HEAD, checkpoint.to_string().as_bytes())?;
+    disk::replace(root, HEAD, checkpoint.to_string().as_bytes(), durability)?;
     let signed = SignedCheckpoint::sign(checkpoint, signer);
-    disk::replace(root, CHECKPOINT, signed.to_string().as_bytes())?;
+    disk::replace(root, CHECKPOINT, signed.to_string().as_bytes(), durability)?;
     Ok(signed)
 }
 

@@ -3,7 +3,7 @@
 
 use super::disk::{self, at};
 use super::note::NoteError;
-use super::storage::StorageError;
+use super::storage::{Durability, StorageError};
 use super::verify::{self, PROOF_LENGTH_MAX};
 use super::{Checkpoint, CheckpointError, Cosigner, Hash, Note, SignedCheckpoint, VerifyingKey, text};
 use sha2::{Digest, Sha256};
@@ -94,7 +94,8 @@ pub struct Witness {
 impl Witness {
     /// Opens the witness's memory in a directory, which is made if it is not there. A log may have several keys.
     ///
-    /// Without its memory a witness signs anything once more: the directory is as precious as the key.
+    /// Without its memory a witness signs anything once more: the directory is as precious as the key. What it signed
+    /// is kept with the log's signature, which shows to others what the log has said.
     ///
     /// # Errors
     /// It cannot be written, or another process has it open.
@@ -108,7 +109,7 @@ impl Witness {
     /// The memory cannot be read or written: to be answered with 500, and nothing was signed.
     pub fn add_checkpoint(&mut self, body: &[u8], now_s: u64) -> Result<Answer, StorageError> {
         let bad = |error: RequestError| Ok(Answer::text(400, &error));
-        let request = match AddCheckpoint::parse(body) {
+        let mut request = match AddCheckpoint::parse(body) {
             Ok(request) => request,
             Err(error) => return bad(error),
         };
@@ -127,7 +128,7 @@ impl Witness {
             return bad(RequestError::OldIsLarger);
         }
         let (known_size, known_root) = match self.memory.last(checkpoint.origin())? {
-            Some(last) => (last.size(), *last.root()),
+            Some((last, _)) => (last.size(), *last.root()),
             None => (0, Hash::of_no_leaves()),
         };
         let is_other = known_size == checkpoint.size() && known_root != *checkpoint.root();
@@ -138,10 +139,26 @@ impl Witness {
         if let Err(error) = verify::consistency((known_size, &known_root), new, &request.proof) {
             return Ok(Answer::text(422, &error));
         }
-        self.memory.remember(&checkpoint)?;
         // A time of zero would say that there is none.
         let cosignature = self.cosigner.cosign(request.checkpoint.text(), now_s.max(1));
+        // What others signed was not checked, and what was signed here before is older.
+        request.checkpoint.keep_signed_by(&keys);
+        let added = request.checkpoint.add(cosignature.clone());
+        if let Err(error) = added {
+            return bad(error.into());
+        }
+        self.memory.remember(checkpoint.origin(), &request.checkpoint)?;
         Ok(Answer { status: 200, content_type: TEXT, body: cosignature.to_string() })
+    }
+
+    /// The checkpoint of a log that was signed last, with the log's signature and this witness's, by the SHA-256 of the
+    /// log's origin in lower-case hex. `None` if none was, or the log is not known here.
+    ///
+    /// # Errors
+    /// The memory cannot be read.
+    pub fn latest(&self, origin_hash: &str) -> Result<Option<Note>, StorageError> {
+        let origin = self.logs.iter().map(|key| key.name().as_str()).find(|origin| Memory::name(origin) == origin_hash);
+        origin.map_or(Ok(None), |origin| self.memory.last(origin).map(|last| last.map(|(_, note)| note)))
     }
 }
 
@@ -152,7 +169,7 @@ fn is_signed(note: &Note, keys: &[&VerifyingKey]) -> bool {
     checks.iter().any(Result::is_ok) && !checks.into_iter().any(|check| check.is_err_and(is_forged))
 }
 
-/// The last checkpoint signed of each log: a file each, the checkpoint's text.
+/// The last checkpoint signed of each log: a file each, the signed note.
 #[derive(Debug)]
 struct Memory {
     root: PathBuf,
@@ -178,13 +195,14 @@ impl Memory {
     }
 
     /// A file that cannot be read is an error, never a log that was not seen yet.
-    fn last(&self, origin: &str) -> Result<Option<Checkpoint>, StorageError> {
+    fn last(&self, origin: &str) -> Result<Option<(Checkpoint, Note)>, StorageError> {
         let Some(bytes) = disk::read(&self.root.join(Self::name(origin)))? else { return Ok(None) };
-        let last = Checkpoint::parse(&String::from_utf8_lossy(&bytes))?;
-        if last.origin() == origin { Ok(Some(last)) } else { Err(CheckpointError::Origin.into()) }
+        let note = Note::parse(&bytes).map_err(CheckpointError::Note)?;
+        let last = Checkpoint::parse(note.text())?;
+        if last.origin() == origin { Ok(Some((last, note))) } else { Err(CheckpointError::Origin.into()) }
     }
 
-    fn remember(&self, checkpoint: &Checkpoint) -> Result<(), StorageError> {
-        disk::replace(&self.root, &Self::name(checkpoint.origin()), checkpoint.to_string().as_bytes())
+    fn remember(&self, origin: &str, note: &Note) -> Result<(), StorageError> {
+        disk::replace(&self.root, &Self::name(origin), note.to_string().as_bytes(), Durability::Files)
     }
 }

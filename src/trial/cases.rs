@@ -129,7 +129,7 @@ pub fn run(
     let is_trusted = |name: &RefName| name.as_bstr() == MAIN || !policy.agent_may_write(&repo, name);
     let trusted: Vec<ObjectId> = before.values().filter(|(name, _)| is_trusted(name)).map(|(_, id)| *id).collect();
     let refs: Vec<(RefName, ObjectId)> = before.into_values().collect();
-    let (secrets, hearing) = (&SecretCache::default(), Hearing::default());
+    let (secrets, hearing) = (&SecretCache::default(), Hearing::of_trial());
     let trial = Trial { policy, principal: &principal, repo: &repo, limits, secrets, hearing };
     let scene = Scene { refs: &refs, trusted: &trusted };
     let (_, judgement) = trial.hold(&objects, &updates, scene, now, stop)?;

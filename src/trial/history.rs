@@ -114,7 +114,7 @@ impl Replay<'_> {
         let updates = [RefUpdate { name: name.clone(), old: step.parent, new: Some(step.id) }];
         let refs: Vec<(RefName, ObjectId)> = step.parent.map(|parent| (name.clone(), parent)).into_iter().collect();
         let trusted: Vec<ObjectId> = step.parent.into_iter().collect();
-        let trial = Trial { policy, principal, repo, limits, secrets, hearing: Hearing::default() };
+        let trial = Trial { policy, principal, repo, limits, secrets, hearing: Hearing::of_trial() };
         let scene = Scene { refs: &refs, trusted: &trusted };
         let (facts, judgement) = trial.hold(objects, &updates, scene, now, stop)?;
         let changes = facts.commits.iter().map(|commit| commit.changes.len()).sum();

@@ -77,6 +77,7 @@ fn headline(event: &Event) -> String {
         EventKind::HoldRefused => "held push refused after approval",
         EventKind::RepoFrozen => "repository frozen",
         EventKind::RepoThawed => "repository thawed",
+        EventKind::RepoMoved => "refs moved at the upstream without the gate",
         EventKind::PrincipalRevoked => "principal revoked",
         EventKind::PrincipalReinstated => "principal reinstated",
         EventKind::PolicyChanged => "policy changed",

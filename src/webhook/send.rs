@@ -4,13 +4,10 @@ use super::payload::{body, sign};
 use crate::config::{Webhook, WebhookUrl};
 use crate::events::Event;
 use crate::git::credential::{self, CredentialError};
+use crate::http::agent;
 use crate::model::HookName;
 use jiff::Timestamp;
 use std::time::Duration;
-use ureq::tls::{RootCerts, TlsConfig};
-
-/// An answer with more than this before its body is none.
-const ANSWER_HEADER_BYTES_MAX: usize = 16 * 1024;
 
 /// Why an event was not taken. Says nothing of the URL, which may be a secret, nor of the answer's text.
 #[derive(Debug, thiserror::Error)]
@@ -72,23 +69,6 @@ pub fn send(name: &HookName, webhook: &Webhook, gate: &str, event: &Event) -> Re
     }
     let retry_after = response.headers().get("Retry-After").and_then(|value| value.to_str().ok()?.parse().ok());
     Err(Failure::Status { status: status.as_u16(), retry_after: retry_after.map(Duration::from_secs) })
-}
-
-fn agent(url: &str, timeout: Duration) -> ureq::Agent {
-    // The system's authorities, as git uses them for https upstreams: endpoints may be the operator's own.
-    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
-    let config = ureq::Agent::config_builder()
-        .tls_config(tls)
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .max_response_header_size(ANSWER_HEADER_BYTES_MAX)
-        .max_idle_connections(0)
-        .timeout_global(Some(timeout))
-        .user_agent(concat!("refgate/", env!("CARGO_PKG_VERSION")));
-    // A proxy is for the way out; `http://` stays on this machine.
-    let config = if url.starts_with("https://") { config.https_only(true) } else { config.proxy(None) };
-    config.build().new_agent()
 }
 
 fn failure(error: ureq::Error) -> Failure {

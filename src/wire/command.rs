@@ -1,6 +1,7 @@
 //! What a pushing client sends before the pack (gitprotocol-pack, "Reference Update Request and Packfile Transfer").
 
-use crate::model::{InvalidRefName, RefName, RefUpdate};
+use crate::model::{InvalidRefName, RefName, RefUpdate, exact_size};
+use crate::wire::certificate::{self, Certificate, CertificateFlaw};
 use crate::wire::object_id;
 use crate::wire::pkt_line::{self, Packet, PacketError};
 use bstr::{BString, ByteSlice};
@@ -26,6 +27,16 @@ pub struct Request {
     pub capabilities: Capabilities,
     /// How many `shallow` lines the client sent; its boundary itself is of no use here.
     pub shallow: usize,
+    /// What a signed push came with: then the updates are those that it names.
+    pub certificate: Option<Certificate>,
+}
+
+/// How much is read of commands.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    pub updates_max: usize,
+    /// None where no nonce was given: no certificate is taken.
+    pub certificate_bytes_max: Option<usize>,
 }
 
 /// Why the commands were not understood. Nothing of the push has been read beyond the command at fault.
@@ -47,6 +58,14 @@ pub enum CommandError {
     ObjectFormat,
     #[error("signed pushes are not supported; push without --signed")]
     PushCertificate,
+    #[error("the push certificate is malformed: {0}")]
+    Certificate(#[from] CertificateFlaw),
+    #[error("the push certificate is longer than {} (push_cert_bytes_max)", exact_size(*.0 as u64))]
+    CertificateTooLong(usize),
+    #[error("a signed push has one certificate and no command beside it")]
+    BesideCertificate,
+    #[error("the push options are not those of the push certificate")]
+    OtherOptions,
     #[error("more than {0} ref updates in one push (ref_updates_max)")]
     TooManyUpdates(usize),
     #[error("more than {0} push options (push_options_max)")]
@@ -59,7 +78,7 @@ pub enum CommandError {
 /// `request` holds what had been read: its capabilities say how the client can be told.
 pub fn read_request(
     input: &mut (impl Read + ?Sized),
-    updates_max: usize,
+    bounds: Bounds,
     request: &mut Request,
 ) -> Result<(), CommandError> {
     let mut first = true;
@@ -74,25 +93,49 @@ pub fn read_request(
         if let Some(boundary) = line.strip_prefix(b"shallow ") {
             object_id::parse(boundary.trim_end()).ok_or(CommandError::Malformed)?;
             request.shallow += 1;
-            if request.shallow > updates_max.max(10_000) {
+            if request.shallow > bounds.updates_max.max(10_000) {
                 return Err(CommandError::Malformed);
             }
             continue;
         }
         let line = line.strip_suffix(b"\n").unwrap_or(&line);
         let (line, capabilities) = line.split_once_str("\0").unwrap_or((line, b""));
-        if line == b"push-cert" {
-            return Err(CommandError::PushCertificate);
-        }
         if std::mem::take(&mut first) {
             request.capabilities = parse_capabilities(capabilities)?;
         }
-        if request.updates.len() >= updates_max {
-            return Err(CommandError::TooManyUpdates(updates_max));
+        let is_certificate = line == certificate::CAPABILITY.as_bytes();
+        match (is_certificate, bounds.certificate_bytes_max) {
+            _ if request.certificate.is_some() || is_certificate && !request.updates.is_empty() => {
+                return Err(CommandError::BesideCertificate);
+            }
+            (false, _) => request.add(line, bounds.updates_max)?,
+            (true, None) => return Err(CommandError::PushCertificate),
+            (true, Some(bytes_max)) => {
+                let certificate = certificate::read(input, bytes_max)?;
+                certificate.commands().try_for_each(|line| request.add(line, bounds.updates_max))?;
+                request.certificate = Some(certificate);
+            }
         }
-        request.updates.push(parse_update(line)?);
     }
     refuse_twins(&request.updates)
+}
+
+impl Request {
+    fn add(&mut self, line: &[u8], updates_max: usize) -> Result<(), CommandError> {
+        if self.updates.len() >= updates_max {
+            return Err(CommandError::TooManyUpdates(updates_max));
+        }
+        self.updates.push(parse_update(line)?);
+        Ok(())
+    }
+
+    /// A certificate names the push options too; git sends them once more beside it.
+    pub fn check_options(&self, options: &[BString]) -> Result<(), CommandError> {
+        match &self.certificate {
+            Some(certificate) if certificate.push_options != options => Err(CommandError::OtherOptions),
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 fn parse_capabilities(list: &[u8]) -> Result<Capabilities, CommandError> {
@@ -204,7 +247,8 @@ mod tests {
 
     fn read_bytes(mut bytes: &[u8]) -> Result<Request, CommandError> {
         let mut request = Request::default();
-        read_request(&mut bytes, 2, &mut request).map(|()| request)
+        let bounds = Bounds { updates_max: 2, certificate_bytes_max: Some(1000) };
+        read_request(&mut bytes, bounds, &mut request).map(|()| request)
     }
 
     #[test]
@@ -247,7 +291,6 @@ mod tests {
             format!("{A} {B} HEAD"),
             format!("{ZERO} {ZERO} refs/heads/x"),
             format!("{A} {B} refs/heads/x\0object-format=sha256"),
-            "push-cert\0report-status".to_owned(),
             "shallow 1234".to_owned(),
             String::new(),
         ];
@@ -258,6 +301,48 @@ mod tests {
         assert!(matches!(read(&[&twice, &twice]), Err(CommandError::Twice(_))));
         let open_end = packets(&[&twice]);
         assert!(read_bytes(&open_end[..open_end.len() - 4]).is_err());
+    }
+
+    const HEADERS: [&str; 5] =
+        ["push-cert\0report-status", "certificate version 0.1\n", "pusher x\n", "push-option a\n", "\n"];
+
+    fn signed(commands: &[&str], after: &[&str]) -> Vec<u8> {
+        let commands: Vec<String> = commands.iter().map(|command| format!("{command}\n")).collect();
+        let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
+        packets(&[&HEADERS, &commands[..], &["-----BEGIN SSH SIGNATURE-----\n", "push-cert-end\n"], after].concat())
+    }
+
+    #[test]
+    fn the_commands_of_a_signed_push_are_those_of_its_certificate() {
+        let (one, two) = (format!("{ZERO} {A} refs/heads/x"), format!("{A} {B} refs/heads/y"));
+        let request = read_bytes(&signed(&[&one, &two], &[])).expect("well formed");
+        assert_eq!(request.updates, read(&[&one, &two]).expect("fine").updates);
+        assert!(request.capabilities.report_status);
+        let certificate = request.certificate.as_ref().expect("a certificate");
+        assert!(certificate.signed().ends_with(b"refs/heads/y\n") && certificate.signature().starts_with(b"-----"));
+        assert!(request.check_options(&["a".into()]).is_ok());
+        for other in [&[][..], &["b".into()], &["a".into(), "a".into()]] {
+            assert!(matches!(request.check_options(other), Err(CommandError::OtherOptions)), "{other:?}");
+        }
+        assert!(read(&[&one]).expect("fine").check_options(&["b".into()]).is_ok());
+    }
+
+    #[test]
+    fn a_certificate_stands_alone() {
+        let (one, two) = (format!("{ZERO} {A} refs/heads/x"), format!("{A} {B} refs/heads/y"));
+        let beside = |bytes: &[u8]| matches!(read_bytes(bytes), Err(CommandError::BesideCertificate));
+        assert!(beside(&signed(&[&one], &[&two])));
+        assert!(beside(&signed(&[&one], &HEADERS)));
+        let open_end = packets(&[&two]);
+        assert!(beside(&[&open_end[..open_end.len() - 4], &signed(&[&one], &[])].concat()));
+        let three = format!("{A} {B} refs/heads/z");
+        let many = read_bytes(&signed(&[&one, &two, &three], &[]));
+        assert!(matches!(many, Err(CommandError::TooManyUpdates(2))), "{many:?}");
+        assert!(matches!(read_bytes(&signed(&[&one, &one], &[])), Err(CommandError::Twice(_))));
+        assert!(matches!(read_bytes(&signed(&["x"], &[])), Err(CommandError::Malformed)));
+        let (mut request, bounds) = (Request::default(), Bounds { updates_max: 2, certificate_bytes_max: None });
+        let unasked = read_request(&mut &signed(&[&one], &[])[..], bounds, &mut request);
+        assert!(matches!(unasked, Err(CommandError::PushCertificate)), "{unasked:?}");
     }
 
     #[test]

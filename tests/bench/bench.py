@@ -129,9 +129,11 @@ class World:
         self.processes.append(subprocess.Popen([SSHD, "-D", "-f", config]))
         wait_for_port(self.ssh_port)
 
-    def start_gate(self, upstreams, log="info", policy=""):
-        """`upstreams`: name to path; `policy`: more of it."""
-        repos = "".join(f'[repo.{name}]\nupstream = "{path}"\n' for name, path in upstreams.items())
+    def start_gate(self, upstreams, log="info", policy="", settings=None):
+        """`upstreams`: name to path; `policy`: more of it; `settings`: name to more of the repository's."""
+        more = settings or {}
+        repos = "".join(
+            f'[repo.{name}]\nupstream = "{path}"\n{more.get(name, "")}\n' for name, path in upstreams.items())
         open(self.path("refgate.toml"), "w").write(
             f'listen = "127.0.0.1:0"\ndata = "data"\npolicy = "policy.toml"\n\n{repos}\n{self.limits}\n')
         humans = '[human.operator]\nprincipals = ["nobody"]\n'

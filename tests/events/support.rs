@@ -47,5 +47,6 @@ pub fn decision(principal: &str, ref_name: &str) -> DecisionEntry {
         hold_until: None,
         same_as: None,
         held_bytes: None,
+        push_cert: None,
     }
 }

@@ -2,6 +2,7 @@
 //! has only git, openssl, ssh-keygen and jq. Each attack is tried on both.
 
 mod chain;
+mod ci;
 mod ledger;
 mod log;
 mod program;

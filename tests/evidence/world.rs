@@ -113,6 +113,7 @@ impl World {
                 key_fingerprint: key(8).public().to_string(),
             }],
             previous: Previous { ref_index: None, repo_seq: 1 },
+            record: None,
             received: decided,
             decided,
         }

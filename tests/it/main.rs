@@ -8,6 +8,7 @@ mod check;
 mod crash;
 mod cves;
 mod drop_in;
+mod evidence;
 mod fetch;
 mod fixes;
 mod holds;
@@ -18,6 +19,7 @@ mod operate;
 mod people;
 mod policy_push;
 mod push;
+mod push_cert;
 mod raw;
 mod review;
 #[path = "../support/mod.rs"]

@@ -84,7 +84,6 @@ fn malformed_packets_and_commands() {
         ),
         case("null to null", command(NULL_ID, NULL_ID, OWN), "both the null object id"),
         case("a ref twice", commands(&[(NULL_ID, &id, OWN), (NULL_ID, &id, OWN)], CAPABILITIES), "named twice"),
-        case("push-cert", [line(b"push-cert\0 report-status"), b"0000".to_vec()].concat(), "signed pushes"),
     ];
     let (long_part, long) = ("x".repeat(251), "xxxxxxxxx/".repeat(100));
     let (long_part, long) = (format!("refs/heads/{long_part}"), format!("refs/heads/{long}x"));

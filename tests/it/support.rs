@@ -232,8 +232,14 @@ impl World {
         Client { world: self, dir, principal: principal.to_owned() }
     }
 
-    /// What the upstream's refs hold.
+    /// What the upstream's refs hold, but for those where the gate's evidence is.
     pub fn upstream_refs(&self) -> BTreeMap<String, String> {
+        let mut refs = self.all_upstream_refs();
+        refs.retain(|name, _| name.starts_with("refs/heads/") || name.starts_with("refs/tags/"));
+        refs
+    }
+
+    pub fn all_upstream_refs(&self) -> BTreeMap<String, String> {
         let listed = self.git(&self.upstream, &["for-each-ref", "--format=%(refname) %(objectname)"]);
         listed.lines().filter_map(|line| line.split_once(' ')).map(|(n, i)| (n.to_owned(), i.to_owned())).collect()
     }

@@ -22,6 +22,7 @@ impl Brief {
         if let Some(branch) = &branch {
             lines.push(format!("- Push to your own branches: `git push origin HEAD:{branch}`."));
         }
+        lines.extend(self.signed());
         lines.push(self.paths());
         lines.extend(self.held());
         let topic = branch.as_deref().map_or("BRANCH", |branch| branch.trim_start_matches("refs/heads/"));
@@ -50,6 +51,16 @@ impl Brief {
         let example =
             |name: &String| name.strip_suffix("/**").or(name.strip_suffix("/*")).map(|n| format!("{n}/TOPIC"));
         branches.into_iter().map(|name| example(name).unwrap_or_else(|| name.clone())).next()
+    }
+
+    /// How pushes are signed, if some grant asks for it.
+    fn signed(&self) -> Option<String> {
+        let is_asked = self.grants.iter().any(|grant| grant.signed && !grant.allow.is_empty());
+        is_asked.then(|| {
+            "- Pushes are signed. Once: `git config gpg.format ssh`, `git config user.signingkey KEY.pub` (the key you \
+             push with), `git config push.gpgSign if-asked`."
+                .to_owned()
+        })
     }
 
     fn paths(&self) -> String {

@@ -33,6 +33,7 @@ impl GrantBrief {
             "until": self.until.map(|until| until.to_string()),
             "pushes": self.pushes,
             "bytes": self.bytes,
+            "signed": self.signed,
         })
     }
 }

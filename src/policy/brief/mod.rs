@@ -43,6 +43,8 @@ pub struct GrantBrief {
     pub pushes: Option<String>,
     /// `200 MiB/day`.
     pub bytes: Option<String>,
+    /// Whether pushes must be signed.
+    pub signed: bool,
 }
 
 /// One rule that may speak.
@@ -147,6 +149,7 @@ impl GrantBrief {
             until: grant.until,
             pushes: quota.pushes.map(|rate| format!("{}/{}", rate.max, rate.per.as_str())),
             bytes: quota.bytes.map(|rate| format!("{}/{}", exact_size(rate.max), rate.per.as_str())),
+            signed: grant.signed,
         }
     }
 }

@@ -133,7 +133,7 @@ fn a_program_reads_the_same() {
     let line = json.to_string();
     assert!(!line.contains("hidden") && !line.contains("other") && !line.contains("fp1-"), "{line}");
     assert_eq!(json["grants"].as_array().map(Vec::len), Some(2));
-    let expected = r#"{"allow":["create","update","rewind","delete"],"bytes":"200 MiB/day","pushes":"60/hour","read":["refs/heads/**","refs/tags/**"],"refs":["refs/heads/agent/claude-1/**","!refs/heads/agent/claude-1/main"],"review":["refs/for/main"],"until":"2027-01-01T00:00:00Z","write":["src/**","tests/**","docs/**","!src/generated/**"]}"#;
+    let expected = r#"{"allow":["create","update","rewind","delete"],"bytes":"200 MiB/day","pushes":"60/hour","read":["refs/heads/**","refs/tags/**"],"refs":["refs/heads/agent/claude-1/**","!refs/heads/agent/claude-1/main"],"review":["refs/for/main"],"signed":false,"until":"2027-01-01T00:00:00Z","write":["src/**","tests/**","docs/**","!src/generated/**"]}"#;
     assert_eq!(json["grants"][0].to_string(), expected);
     let of = |id: &str| json["rules"].as_array().into_iter().flatten().find(|rule| rule["id"] == id).cloned();
     let ci_files = r#"{"about":[".github/**",".gitlab-ci.yml","!.github/README.md"],"approvals":2,"approvers":["owners"],"id":"ci-files","kind":"path","message":null,"mode":"enforce","refs":[],"settings":{},"then":"hold"}"#;
@@ -176,6 +176,21 @@ fn who_may_only_fetch_is_told_so_and_who_may_nothing_is_told_nothing() {
     let expired = "agent.a = {}\n[[grant]]\nto = \"a\"\nrepo = \"app\"\nuntil = 2026-06-01T12:00:00Z\n";
     assert_eq!(brief(expired, "a"), None);
     assert!(brief(&expired.replace("12:00:00Z", "12:00:01Z"), "a").is_some());
+}
+
+#[test]
+fn signed_pushes_are_told_of_where_they_are_asked_for() {
+    let signed = TEXT.replacen("write =", "signed = true\nwrite =", 1);
+    let brief = brief(&signed, "claude-1").expect("grants");
+    let told = "MiB/day\n  only    git push --signed\n\nyou may fetch\n  read    refs/heads/only-to-read\n\n";
+    assert!(brief.text().contains(told), "{}", brief.text());
+    assert_eq!(
+        (&brief.json()["grants"][0]["signed"], &brief.json()["grants"][1]["signed"]),
+        (&true.into(), &false.into())
+    );
+    let told = "TOPIC`.\n- Pushes are signed. Once: `git config gpg.format ssh`, `git config user.signingkey KEY.pub` (the \
+                key you push with), `git config push.gpgSign if-asked`.\n- You may";
+    assert!(brief.agents_md("ssh gate").contains(told), "{}", brief.agents_md("ssh gate"));
 }
 
 #[test]

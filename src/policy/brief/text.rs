@@ -58,12 +58,14 @@ impl GrantBrief {
         let quota = quota.into_iter().flatten().collect::<Vec<_>>().join(", ");
         let quota = split(&quota);
         let brings = !self.allow.is_empty();
-        let lines: [(&str, &[String], bool); 5] = [
+        let signed = ["git push --signed"].map(str::to_owned);
+        let lines: [(&str, &[String], bool); 6] = [
             ("refs", &self.refs, brings && !self.refs.is_empty()),
             ("review", &self.review, !self.review.is_empty()),
             ("write", write, brings),
             ("read", &self.read, true),
             ("quota", &quota, !quota.is_empty()),
+            ("only", &signed, self.signed && brings),
         ];
         for (name, words, _) in lines.into_iter().filter(|(.., is_shown)| *is_shown) {
             wrap(text, &format!("  {name:<8}"), 10, words);

@@ -4,11 +4,13 @@ mod armor;
 mod cut;
 mod flaw;
 mod openpgp;
+mod push;
 mod ssh;
 
 use self::armor::Armor;
 use self::cut::Cut;
 use self::flaw::Flaw;
+pub use self::push::{Checked, PushCert, SIGNED_PUSH};
 use crate::model::PrincipalKind;
 use crate::policy::findings::Fix;
 use crate::policy::ident::Ident;

@@ -37,6 +37,12 @@ pub fn verify(payload: &[u8], blob: &[u8], allowed: &[&KeyData]) -> Result<(), F
     key.verify(NAMESPACE, payload, &signature).map_err(|_| Flaw::OtherObject)
 }
 
+/// The key that a signature says it is by; nothing is verified.
+#[must_use]
+pub fn signer(blob: &[u8]) -> Option<KeyData> {
+    SshSig::decode(&mut &*blob).ok().map(|signature| signature.public_key().clone())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,184 @@
+//! The log beside the history of each repository: checkpoint, hashes and proofs on a ref of the upstream, a moment after
+//! a push. Entries stay at the gate: not everybody who reads a repository may read what was refused in others.
+//!
+//! No push waits for it, nor for the witnesses. What could not be sent or cosigned now goes with the next round.
+
+use crate::config::Publish;
+use crate::evidence::{self, KeyPurpose};
+use crate::forward::{Companion, Connection, Outcome, Source};
+use crate::gate::fault::Fault;
+use crate::gate::notebook::Proving;
+use crate::gate::target::Base;
+use crate::gate::{Gate, Target};
+use crate::git::files::{self, Files};
+use crate::git::notes::Committer;
+use crate::git::{Made, Objects, upstream};
+use crate::model::{ObjectId, RefName, RefUpdate};
+use crate::tlog::{LogReader, ProofFile, SignedCheckpoint, StorageError, Tile, TileKind};
+use crate::witness::{KnownSizes, cosign};
+use jiff::Timestamp;
+use std::time::{Duration, Instant};
+
+/// How often the same checkpoint is cosigned again, so that its age says nothing of the gate's.
+const HEARTBEAT: Duration = Duration::from_secs(3600);
+/// Proof files on the ref; the hashes prove what is older.
+const PROOFS_MAX: usize = 64;
+
+/// What was published of the log, and when.
+#[derive(Debug, Default)]
+pub struct LogRounds {
+    sizes: KnownSizes,
+    cosigned: Option<(u64, Instant)>,
+}
+
+impl Gate {
+    /// Has the newest checkpoint cosigned, and brings the log's refs of the repositories up to date that need it.
+    pub fn publish_log(&self) {
+        let notary = &self.attest.notary;
+        let reader = match LogReader::open(notary.directory(), &notary.log_key()) {
+            Ok(reader) => reader,
+            Err(error) => return tracing::debug!(%error, "the log's files cannot be read"),
+        };
+        let mut rounds = self.log_rounds.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (checkpoint, is_complete) = self.cosigned(&reader, &mut rounds);
+        for target in self.targets.values() {
+            let proving = target.notebook().to_prove();
+            if proving.is_empty() {
+                continue;
+            }
+            match self.mirror_log(target, &reader, &checkpoint, &proving) {
+                Ok(()) if is_complete => target.notebook().has_proved(&proving),
+                Ok(()) => {}
+                Err(error) => tracing::warn!(repo = %target.name, %error, "the log's ref cannot be brought up to date"),
+            }
+        }
+    }
+
+    /// The checkpoint with what the witnesses say to it, and whether all of them did.
+    fn cosigned(&self, reader: &LogReader, rounds: &mut LogRounds) -> (SignedCheckpoint, bool) {
+        let size = reader.size();
+        let is_due = rounds.cosigned.is_none_or(|(known, when)| known != size || when.elapsed() > HEARTBEAT);
+        if self.config.witnesses.is_empty() || size == 0 || !is_due {
+            return (reader.checkpoint().clone(), true);
+        }
+        let cosigned = cosign(&self.config.witnesses, reader, &mut rounds.sizes);
+        for (name, error) in &cosigned.failures {
+            match error.is_fork() {
+                true => tracing::error!(witness = ?name, %error, "a witness knows another log of this name"),
+                false => tracing::warn!(witness = ?name, %error, "a witness did not cosign"),
+            }
+        }
+        let is_complete = cosigned.failures.is_empty();
+        if is_complete {
+            rounds.cosigned = Some((size, Instant::now()));
+        }
+        if let Err(error) = self.store.cosigned(cosigned.checkpoint.clone()) {
+            tracing::warn!(%error, "a cosigned checkpoint cannot be published");
+        }
+        (cosigned.checkpoint, is_complete)
+    }
+
+    fn mirror_log(
+        &self,
+        target: &Target,
+        reader: &LogReader,
+        checkpoint: &SignedCheckpoint,
+        proving: &[Proving],
+    ) -> Result<(), Fault> {
+        let (Publish::At { notes, log }, Base::Mirror(mirror)) = (&target.publish, &target.base) else { return Ok(()) };
+        let limits = &self.config.limits;
+        let failed = |error: crate::forward::ForwardError| Fault::Upstream(error.into());
+        let connection = Connection::open(&target.upstream, limits, None).map_err(failed)?;
+        let old = connection.refs().iter().find(|(name, _)| name == log).map(|(_, id)| *id);
+        if let Some(old) = old
+            && !Objects::new(None, target.objects()).in_base(&old)
+        {
+            let fetched = upstream::fetch(mirror.dir(), &target.upstream, &[log], limits);
+            fetched.map_err(|error| Fault::Upstream(error.into()))?;
+        }
+        let (new, made) = self.log_commit(target, (old, log), (reader, checkpoint), proving)?;
+        made.store(&target.objects_dir())?;
+        let update = RefUpdate { name: log.clone(), old, new: Some(new) };
+        let none = || Fault::Evidence("no place for the log".to_owned());
+        let companion = Companion::new(update, &[notes, log]).ok_or_else(none)?;
+        let objects_dir = target.objects_dir();
+        let source = Source {
+            git_dir: target.git_dir(),
+            objects_dir: &objects_dir,
+            objects: target.objects(),
+            quarantine: None,
+            pack: None,
+            own: Some(&made),
+        };
+        let outcomes = connection.push_own(&companion, source).map_err(failed)?;
+        match outcomes.first().map(|outcome| &outcome.outcome) {
+            Some(Outcome::Ok(_)) => Ok(()),
+            Some(Outcome::Rejected { .. } | Outcome::Unknown) | None => {
+                Err(Fault::Evidence("the upstream did not take the log's ref".to_owned()))
+            }
+        }
+    }
+
+    fn log_commit(
+        &self,
+        target: &Target,
+        (old, name): (Option<ObjectId>, &RefName),
+        (reader, checkpoint): (&LogReader, &SignedCheckpoint),
+        proving: &[Proving],
+    ) -> Result<(ObjectId, Made), Fault> {
+        let objects = Objects::new(None, target.objects());
+        let before = match &old {
+            Some(commit) => files::read(&objects, commit)?,
+            None => Files::new(),
+        };
+        let mut made = Made::default();
+        let failed = |error: StorageError| Fault::Evidence(error.to_string());
+        let mut files = hashes(&before, reader, &mut made).map_err(failed)??;
+        files::put(&mut files, "checkpoint", checkpoint.to_string().into_bytes(), &mut made)?;
+        let proofs = before.iter().filter(|(path, _)| path.starts_with("proof/"));
+        let is_full = proofs.clone().count() + proving.len() > PROOFS_MAX;
+        files.extend(proofs.filter(|_| !is_full).map(|(path, entry)| (path.clone(), *entry)));
+        for Proving { index, digest } in proving.iter().rev().take(PROOFS_MAX).filter(|one| one.index < reader.size()) {
+            let hashes = reader.inclusion(*index, reader.size()).map_err(failed)?;
+            let proof = ProofFile { extra: None, index: *index, hashes, checkpoint: checkpoint.note().clone() };
+            let path = format!("proof/{digest}.tlog-proof");
+            files::put(&mut files, &path, proof.to_string().into_bytes(), &mut made)?;
+        }
+        let now = Timestamp::now();
+        let evidence = |error: String| Fault::Evidence(error);
+        let key = self.attest.notary.keys().at(KeyPurpose::Notes, now).map_err(|error| evidence(error.to_string()))?;
+        let email = self.attest.identity.email();
+        let by = Committer { name: "refgate", email: &email, time_s: now.as_second() };
+        let message = format!("refgate: {name}, {} leaves", reader.size());
+        let sign = |commit: &[u8]| evidence::sign_commit(commit, key).map_err(|error| evidence(error.to_string()));
+        let commit = files::commit(&files, old, (by, &message), &mut made, sign)?;
+        Ok((commit, made))
+    }
+}
+
+type Hashes = Result<Files, crate::git::ReadError>;
+
+/// The tiles of hashes. Full ones never change: those that are there stay.
+fn hashes(before: &Files, reader: &LogReader, made: &mut Made) -> Result<Hashes, StorageError> {
+    let mut files = Files::new();
+    for level in 0.. {
+        let kind = TileKind::Hashes { level };
+        let tiles = (0..).map_while(|index| Tile::of_tree(kind, index, reader.size()));
+        let mut is_empty = true;
+        for tile in tiles {
+            is_empty = false;
+            let path = tile.to_string();
+            if let Some(entry) = before.get(&path).filter(|_| tile.is_full()) {
+                files.insert(path, *entry);
+                continue;
+            }
+            if let Err(error) = files::put(&mut files, &path, reader.tile(tile)?, made) {
+                return Ok(Err(error));
+            }
+        }
+        if is_empty {
+            break;
+        }
+    }
+    Ok(Ok(files))
+}

@@ -1,0 +1,236 @@
+//! The notes of a repository's upstream: statements of what was accepted, in the same atomic push as the refs.
+//!
+//! This gate is their only writer, and they only grow. What others did to them is found out before each push: what they
+//! added stays, what they took away is put back.
+
+use crate::config::Publish;
+use crate::evidence::{self, Continuity, GateKey, KeyPurpose, RefControls, RefHistory, Sha256Digest, Summary};
+use crate::forward::Companion;
+use crate::gate::attest::Attest;
+use crate::gate::fault::Fault;
+use crate::gate::judge::{Push, Refs};
+use crate::gate::{Target, target::Base};
+use crate::git::notes::{Addition, Base as NotesBase, Committer};
+use crate::git::{Made, Objects, notes, upstream};
+use crate::model::{ObjectId, RefName, RefUpdate};
+use crate::record::EventEntry;
+use crate::store::Stated;
+use jiff::Timestamp;
+use std::collections::VecDeque;
+use std::sync::MutexGuard;
+
+/// Notes in one tree: about so many, then a new one begins. A fetch of depth 1 brings them all.
+const NOTES_MAX: usize = 4096;
+/// Decisions that wait for their proof.
+const UNPROVEN_MAX: usize = 1000;
+/// Own tips that an advertisement may still show.
+const RECENT_MAX: usize = 256;
+/// Notes of what moved outside that one push takes along.
+const OUTSIDE_MAX: usize = 200;
+
+/// What the gate knows of the notes of one upstream.
+#[derive(Debug, Default)]
+pub struct Notebook {
+    /// Where they are as far as we know; `None`: not looked at yet.
+    tip: Option<Option<ObjectId>>,
+    /// Where they were shortly before.
+    recent: VecDeque<Option<ObjectId>>,
+    /// Statements of what moved without the gate, to go along with the next push.
+    pub outside: Vec<Addition>,
+    /// Decisions that the log's ref has no proof of yet.
+    unproven: Vec<Proving>,
+}
+
+/// A decision whose place in the log is to be proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Proving {
+    pub index: u64,
+    pub digest: Sha256Digest,
+}
+
+/// Notes that are made, and not pushed yet.
+pub(super) struct Page {
+    pub companion: Companion,
+    pub made: Made,
+    old: Option<ObjectId>,
+    outside: usize,
+}
+
+impl Notebook {
+    pub(super) fn to_prove(&self) -> Vec<Proving> {
+        self.unproven.clone()
+    }
+
+    pub(super) fn has_proved(&mut self, proved: &[Proving]) {
+        self.unproven.retain(|one| !proved.contains(one));
+    }
+
+    /// The upstream has taken the page.
+    pub(super) fn turn(&mut self, page: &Page, stated: &[Stated]) {
+        let proving = |stated: &Stated| Proving { index: stated.index, digest: stated.line.digest() };
+        self.unproven.extend(stated.iter().map(proving));
+        // While witnesses or the upstream are away for long, the oldest wait no more: hashes prove them too.
+        self.unproven.drain(..self.unproven.len().saturating_sub(UNPROVEN_MAX));
+        self.recent.push_back(page.old);
+        if self.recent.len() > RECENT_MAX {
+            self.recent.pop_front();
+        }
+        self.tip = Some(page.companion.update().new);
+        self.outside.drain(..page.outside.min(self.outside.len()));
+    }
+
+    /// Nothing is known any more.
+    pub fn forget(&mut self) {
+        self.tip = None;
+    }
+}
+
+impl Push<'_> {
+    /// The notes for what was accepted. `None`: none are published.
+    pub(super) fn page(
+        &self,
+        stated: &[Stated],
+        refs: &Refs,
+        notebook: &mut MutexGuard<'_, Notebook>,
+    ) -> Result<Option<Page>, Fault> {
+        let (Some(attest), Publish::At { notes: name, log }) = (self.attest, &self.target.publish) else {
+            return Ok(None);
+        };
+        let mut additions = self.additions(attest, stated)?;
+        let outside = notebook.outside.len().min(OUTSIDE_MAX);
+        additions.extend(notebook.outside.iter().take(outside).cloned());
+        if additions.is_empty() {
+            return Ok(None);
+        }
+        let advertised = refs.iter().find(|(known, _)| known == name).map(|(_, id)| *id);
+        let (old, base) = self.base(name, advertised, notebook)?;
+        let now = Timestamp::now();
+        let key =
+            attest.notary.keys().at(KeyPurpose::Notes, now).map_err(|error| Fault::Evidence(error.to_string()))?;
+        let made = make(self.target, &base, &additions, (attest, key, now))?;
+        let (commit, made) = made;
+        made.store(&self.target.objects_dir())?;
+        let update = RefUpdate { name: name.clone(), old, new: Some(commit) };
+        let companion = Companion::new(update, &[name, log]).ok_or(Fault::Evidence("no place".to_owned()))?;
+        Ok(Some(Page { companion, made, old, outside }))
+    }
+
+    /// Decision and summary of each accepted ref, for the note of its commit.
+    fn additions(&self, attest: &Attest, stated: &[Stated]) -> Result<Vec<Addition>, Fault> {
+        let mut additions = Vec::new();
+        for Stated { decision, line, .. } in stated.iter().filter(|stated| stated.decision.update.new.is_some()) {
+            let failed = |error: String| Fault::Evidence(error);
+            let mut lines = vec![line.as_str().to_owned()];
+            let name = &decision.subject.ref_name;
+            let continuity = match self.store.is_unbroken(&self.target.name, name)? {
+                true => Continuity::Unbroken,
+                false => Continuity::Broken,
+            };
+            let history = match self.policy.may_lose_history(&self.target.name, name) {
+                true => RefHistory::Rewindable,
+                false => RefHistory::Protected,
+            };
+            let key = attest.notary.keys().at(KeyPurpose::Statements, decision.decided);
+            let key = key.map_err(|error| failed(error.to_string()))?;
+            match Summary::new(decision, line, RefControls { continuity, history }) {
+                Ok(summary) => lines.push(summary.sign(key).map_err(|error| failed(error.to_string()))?.to_string()),
+                // Observed only: the decision says so, and nothing says PASSED.
+                Err(why) => tracing::debug!(%why, "no summary"),
+            }
+            additions.push(Addition { commit: decision.subject.commit, lines });
+        }
+        Ok(additions)
+    }
+
+    /// What the notes' ref holds upstream, and what the new commit goes on from.
+    fn base(
+        &self,
+        name: &RefName,
+        advertised: Option<ObjectId>,
+        notebook: &mut Notebook,
+    ) -> Result<(Option<ObjectId>, NotesBase), Fault> {
+        let ours = match notebook.tip {
+            Some(tip) => tip,
+            None => self.store.tips(&self.target.name)?.and_then(|tips| tips.get(name)?.object),
+        };
+        // The advertisement may be older than our last push.
+        let is_stale = notebook.tip.is_some() && notebook.recent.contains(&advertised);
+        let theirs = if is_stale { ours } else { advertised };
+        if theirs == ours {
+            self.fetch_notes(name, ours)?;
+            return Ok((ours, NotesBase { tree_of: ours, parents: ours.into_iter().collect() }));
+        }
+        self.fetch_notes(name, theirs)?;
+        let objects = Objects::new(None, self.target.objects());
+        let ours = ours.filter(|id| objects.in_base(id));
+        let base = match (theirs, ours) {
+            (Some(theirs), Some(ours)) if notes::goes_on_from(&objects, theirs, ours)? => {
+                NotesBase { tree_of: Some(theirs), parents: vec![theirs] }
+            }
+            (Some(theirs), None) => NotesBase { tree_of: Some(theirs), parents: vec![theirs] },
+            (theirs, ours) => {
+                tracing::warn!(repo = %self.target.name, "the notes were rewritten at the upstream; they are put back");
+                self.note_rewritten(name, ours, theirs);
+                NotesBase { tree_of: ours, parents: theirs.into_iter().chain(ours).collect() }
+            }
+        };
+        Ok((theirs, base))
+    }
+
+    fn fetch_notes(&self, name: &RefName, tip: Option<ObjectId>) -> Result<(), Fault> {
+        let Some(tip) = tip else { return Ok(()) };
+        if Objects::new(None, self.target.objects()).in_base(&tip) {
+            return Ok(());
+        }
+        let Base::Mirror(mirror) = &self.target.base else { return Ok(()) };
+        let fetched = upstream::fetch(mirror.dir(), &self.target.upstream, &[name], self.limits);
+        fetched.map_err(|error| Fault::Upstream(error.into()))
+    }
+
+    fn note_rewritten(&self, name: &RefName, ours: Option<ObjectId>, theirs: Option<ObjectId>) {
+        let shown = |id: Option<ObjectId>| id.map_or("none".to_owned(), |id| id.to_string());
+        let event = EventEntry::new("evidence-rewritten", Timestamp::now()).detail("repo", &self.target.name);
+        let event = event.detail("ref", name).detail("old", shown(ours)).detail("new", shown(theirs));
+        if let Err(error) = self.store.note(&event) {
+            tracing::error!(%error, "an event cannot be recorded");
+        }
+    }
+}
+
+fn make(
+    target: &Target,
+    base: &NotesBase,
+    additions: &[Addition],
+    (attest, key, now): (&Attest, &GateKey, Timestamp),
+) -> Result<(ObjectId, Made), Fault> {
+    let objects = Objects::new(None, target.objects());
+    let email = attest.identity.email();
+    let by = Committer { name: "refgate", email: &email, time_s: now.as_second() };
+    let sign = |commit: &[u8]| evidence::sign_commit(commit, key).map_err(|error| Fault::Evidence(error.to_string()));
+    notes::commit(&objects, base, additions, (by, NOTES_MAX), sign)
+}
+
+/// Whether a ref is where evidence goes: nobody pushes there.
+#[must_use]
+pub fn is_for_evidence(publish: &Publish, name: &RefName) -> bool {
+    matches!(publish, Publish::At { notes, log } if name == notes || name == log)
+}
+
+/// Kept for the next start with the outcome of a push.
+#[must_use]
+pub(super) fn seen(page: Option<&Page>) -> Vec<(RefName, crate::store::Tip)> {
+    let tip = |page: &Page| {
+        let update = page.companion.update();
+        (update.name.clone(), crate::store::Tip { object: update.new, index: None })
+    };
+    page.map(tip).into_iter().collect()
+}
+
+/// What moved outside, for the notes of the commits it moved to.
+pub(super) fn note_outside(target: &Target, stated: Vec<Stated>) {
+    let mut notebook = target.notebook();
+    for Stated { decision, line, .. } in stated.into_iter().filter(|stated| stated.decision.update.new.is_some()) {
+        let lines = vec![line.as_str().to_owned()];
+        notebook.outside.push(Addition { commit: decision.subject.commit, lines });
+    }
+}

@@ -1,0 +1,168 @@
+//! Git notes (git-notes): a commit whose tree has a blob for each annotated commit, named by its id, in directories of
+//! two hex digits. Readers take any fan-out.
+
+use crate::git::tree::{Entries, encode};
+use crate::git::{Made, Objects, ReadError, tree};
+use crate::model::{Entry, ObjectId};
+use gix::objs::{CommitRefIter, Kind};
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::fmt::Write;
+
+/// The most bytes of a note: of more lines the newest stay.
+pub const NOTE_BYTES_MAX: usize = 1 << 20;
+
+/// Commits that are looked at to find out whether one goes on from another.
+const WALK_MAX: usize = 4096;
+
+/// Lines for the note of one commit.
+#[derive(Debug, Clone)]
+pub struct Addition {
+    pub commit: ObjectId,
+    pub lines: Vec<String>,
+}
+
+/// Who commits, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Committer<'a> {
+    pub name: &'a str,
+    pub email: &'a str,
+    /// Since 1970.
+    pub time_s: i64,
+}
+
+/// What the new commit goes on from.
+#[derive(Debug, Clone, Default)]
+pub struct Base {
+    /// Whose notes stay; `None`: there are none.
+    pub tree_of: Option<ObjectId>,
+    pub parents: Vec<ObjectId>,
+}
+
+/// Makes the commit with its objects. `sign` gets the commit and gives it back with its signature.
+///
+/// Beyond `notes_max` notes, as far as can be told from one directory, the tree begins anew: older ones stay in the
+/// history of the ref.
+pub fn commit<E: From<ReadError>>(
+    objects: &Objects,
+    base: &Base,
+    additions: &[Addition],
+    (by, notes_max): (Committer<'_>, usize),
+    sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>,
+) -> Result<(ObjectId, Made), E> {
+    let mut made = Made::default();
+    let root = match &base.tree_of {
+        Some(commit) => entries(objects, &tree::of(objects, commit)?)?,
+        None => Entries::new(),
+    };
+    let root = add_notes(objects, root, additions, notes_max, &mut made)?;
+    let root = made.add(Kind::Tree, encode(&root))?;
+    let mut text = format!("tree {root}\n");
+    for parent in &base.parents {
+        let _ = writeln!(text, "parent {parent}");
+    }
+    let Committer { name, email, time_s } = by;
+    let _ = write!(text, "author {name} <{email}> {time_s} +0000\ncommitter {name} <{email}> {time_s} +0000\n\n");
+    for addition in additions {
+        let _ = writeln!(text, "refgate: {}", addition.commit);
+    }
+    let id = made.add(Kind::Commit, sign(text.as_bytes())?)?;
+    Ok((id, made))
+}
+
+fn entries(objects: &Objects, id: &ObjectId) -> Result<Entries, ReadError> {
+    Ok(tree::list(objects, id)?.into_iter().collect())
+}
+
+fn add_notes(
+    objects: &Objects,
+    mut root: Entries,
+    additions: &[Addition],
+    notes_max: usize,
+    made: &mut Made,
+) -> Result<Entries, ReadError> {
+    let mut directories: BTreeMap<Vec<u8>, Entries> = BTreeMap::new();
+    for addition in additions {
+        let first = addition.commit.to_string().into_bytes()[..2].to_vec();
+        if let Some(entry) = root.get(&first).filter(|entry| entry.is_tree())
+            && !directories.contains_key(&first)
+        {
+            directories.insert(first, entries(objects, &entry.id)?);
+        }
+    }
+    if directories.values().any(|directory| directory.len() > notes_max / 256) {
+        root.clear();
+        directories.clear();
+    }
+    for Addition { commit, lines } in additions {
+        let hex = commit.to_string().into_bytes();
+        let (first, rest) = hex.split_at(2);
+        let directory = directories.entry(first.to_vec()).or_default();
+        // One that somebody wrote without directories moves to its place.
+        let old = directory.get(rest).copied().or_else(|| root.remove(&hex)).filter(|entry| entry.is_blob());
+        let old = match old {
+            Some(entry) => match made.get(&entry.id) {
+                Some(note) => note.to_vec(),
+                None => tree::blob(objects, &entry.id)?,
+            },
+            None => Vec::new(),
+        };
+        let id = made.add(Kind::Blob, appended(&old, lines))?;
+        directory.insert(rest.to_vec(), Entry { mode: 0o100_644, id });
+    }
+    for (name, directory) in directories {
+        let id = made.add(Kind::Tree, encode(&directory))?;
+        root.insert(name, Entry { mode: 0o40_000, id });
+    }
+    Ok(root)
+}
+
+/// The note with these lines at its end, each line once.
+fn appended(old: &[u8], lines: &[String]) -> Vec<u8> {
+    let mut all: Vec<&[u8]> = old.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
+    for line in lines.iter().map(String::as_bytes) {
+        if !all.contains(&line) {
+            all.push(line);
+        }
+    }
+    let mut bytes = 0;
+    let newest = all.iter().rev().take_while(|line| {
+        bytes += line.len() + 1;
+        bytes <= NOTE_BYTES_MAX
+    });
+    let kept = newest.count();
+    all.iter().skip(all.len() - kept).flat_map(|line| [line, &b"\n"[..]].concat()).collect()
+}
+
+/// Whether a tip reaches what was a tip before: nothing was taken away. Of a very long way there, it is taken not to.
+pub fn goes_on_from(objects: &Objects, tip: ObjectId, from: ObjectId) -> Result<bool, ReadError> {
+    let (mut waiting, mut seen) = (VecDeque::from([tip]), HashSet::new());
+    let mut buffer = Vec::new();
+    while let Some(id) = waiting.pop_front() {
+        if id == from {
+            return Ok(true);
+        }
+        if !seen.insert(id) || seen.len() > WALK_MAX {
+            continue;
+        }
+        objects.read(&id, Kind::Commit, &mut buffer)?;
+        waiting.extend(CommitRefIter::from_bytes(&buffer, gix::hash::Kind::Sha1).parent_ids());
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_has_each_line_once_and_of_too_many_the_newest() {
+        let lines = |n: &[&str]| n.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+        assert_eq!(appended(b"", &lines(&["a", "b"])), b"a\nb\n");
+        assert_eq!(appended(b"a\nb\n", &lines(&["b", "c"])), b"a\nb\nc\n");
+        let half = "x".repeat(NOTE_BYTES_MAX / 2 - 1);
+        let other = half.replace('x', "y");
+        assert_eq!(appended(half.as_bytes(), &lines(&[&other])).len(), NOTE_BYTES_MAX);
+        let longer = format!("{other}y");
+        assert_eq!(appended(half.as_bytes(), &lines(&[&longer])), format!("{longer}\n").into_bytes());
+    }
+}
