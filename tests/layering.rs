@@ -45,7 +45,8 @@ const MAY_NAME: [(&str, &[&str]); 28] = [
             "verbs",
         ],
     ),
-    ("evidence", &["model", "strict"]),
+    // Levels B and C are about the log, and whoever verifies has nothing but statements and log; neither knows more.
+    ("evidence", &["model", "strict", "tlog"]),
     ("verbs", &["diff", "events", "gate", "model", "policy", "record", "review", "store"]),
     (
         "gate",

@@ -9,7 +9,8 @@
 #   --max-age SECONDS  refuse what was decided longer ago
 #
 # Exit status: 0 proven, 1 not proven, 2 cannot check. Works in a shallow clone, and is offline but for the fetch.
-# The trust file (docs/EVIDENCE.md; no command writes it yet) must come from outside the tree under test, and so must this script.
+# The trust file (`refgate trust export --out DIR` at the gate) must come from outside the tree under test, and so must
+# this script.
 set -eu
 export LC_ALL=C GIT_NO_REPLACE_OBJECTS=1
 umask 077

@@ -17,7 +17,9 @@ mod replay;
 mod rules;
 mod scan;
 mod serve;
+mod trust;
 mod try_;
+mod verify;
 mod witness;
 
 use crate::config::{Config, ConfigError};
@@ -67,6 +69,11 @@ enum Command {
     ReceivePack(ReceivePackArgs),
     /// Look for secrets in files, or in what a range of commits brought.
     Scan(ScanArgs),
+    /// Write what others need to verify what this gate states.
+    #[command(subcommand)]
+    Trust(trust::TrustCommand),
+    /// Prove that a commit came through a gate, offline.
+    Verify(verify::VerifyArgs),
     /// Run a witness of logs, on another machine than the gate's.
     Witness(witness::WitnessArgs),
     /// Print the version.
@@ -253,6 +260,8 @@ pub fn main() -> ExitCode {
         Command::Hook(HookCommand::PreReceive(args)) => hook::pre_receive(&args),
         Command::ReceivePack(args) => receive_pack::run(&args),
         Command::Scan(args) => scan::run(&args),
+        Command::Trust(trust::TrustCommand::Export(args)) => trust::export(&cli.config, &args),
+        Command::Verify(args) => verify::run(&args),
         Command::Witness(args) => witness::run(&args),
         Command::Version => {
             print(&format!("refgate {}\n", env!("CARGO_PKG_VERSION")));

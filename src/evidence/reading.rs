@@ -28,6 +28,7 @@ pub(super) struct DecisionRead {
 #[derive(Debug, Deserialize)]
 pub(super) struct MovedRead {
     pub name: String,
+    pub old: Option<String>,
     pub new: Option<String>,
 }
 

@@ -48,6 +48,34 @@ pub enum NotProven {
     NotAccepted(String),
 }
 
+impl NotProven {
+    /// One word for programs; stable.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoNote => "no-note",
+            Self::NoteTooLong(_) => "note-too-long",
+            Self::NoSummary => "no-summary",
+            Self::ForeignKey(_) => "foreign-key",
+            Self::Altered(_) => "altered",
+            Self::Form => "form",
+            Self::OtherVerifier(_) => "other-verifier",
+            Self::KeyNotValid(_) => "key-not-valid",
+            Self::NotPassed => "not-passed",
+            Self::OtherRepository(_) => "other-repository",
+            Self::OtherCommit(_) => "other-commit",
+            Self::OtherTree(_) => "other-tree",
+            Self::OtherRef(_) => "other-ref",
+            Self::FromTheFuture(_) => "from-the-future",
+            Self::TooOld(_) => "too-old",
+            Self::DecisionMissing(_) => "decision-missing",
+            Self::DecisionForeign => "decision-foreign",
+            Self::Disagree(_) => "disagree",
+            Self::NotAccepted(_) => "not-accepted",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

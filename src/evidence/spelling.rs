@@ -61,6 +61,17 @@ pub fn bytes(bytes: &[u8]) -> String {
     Escaped(bytes).to_string()
 }
 
+/// A word of a statement as it may be shown: visible, and short.
+#[must_use]
+pub fn shown(word: &str) -> String {
+    const CHARS_MAX: usize = 200;
+    let shown = Escaped(word.as_bytes()).to_string();
+    match shown.char_indices().nth(CHARS_MAX) {
+        Some((end, _)) => format!("{}…", shown.get(..end).unwrap_or_default()),
+        None => shown,
+    }
+}
+
 /// A point in time in whole seconds of UTC, `2026-01-02T03:04:05Z`: sorts as text, and every tool reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seconds(Timestamp);

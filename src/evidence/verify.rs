@@ -8,11 +8,11 @@ use crate::evidence::digest::Sha256Digest;
 use crate::evidence::dsse::Envelope;
 use crate::evidence::reading::{ActorRead, ApprovedRead, DecisionRead};
 use crate::evidence::reason::NotProven;
-use crate::evidence::spelling::{self, ResourceUri, Seconds};
+use crate::evidence::spelling::{self, ResourceUri, Seconds, shown};
 use crate::evidence::statement::{self, Statement, WireSubject};
 use crate::evidence::trust::{Trust, TrustedVerifier};
 use crate::evidence::vsa;
-use crate::model::{Escaped, ObjectId, RefName};
+use crate::model::{ObjectId, RefName};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -54,7 +54,7 @@ pub struct Proven {
     pub previous_index: Option<u64>,
 }
 
-/// Looks for one summary in the note that proves it; otherwise the reason of the one that came furthest.
+/// Looks for the newest summary in the note that proves it; otherwise the reason of the one that came furthest.
 pub fn verify(trust: &Trust, note: &[u8], question: &Question<'_>) -> Result<Proven, NotProven> {
     if note.iter().all(u8::is_ascii_whitespace) {
         return Err(NotProven::NoNote);
@@ -62,22 +62,28 @@ pub fn verify(trust: &Trust, note: &[u8], question: &Question<'_>) -> Result<Pro
     if note.len() > NOTE_BYTES_MAX {
         return Err(NotProven::NoteTooLong(NOTE_BYTES_MAX));
     }
-    let lines: Vec<&[u8]> = note.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
-    let mut why = NotProven::NoSummary;
-    for envelope in lines.iter().filter_map(|line| Envelope::parse(line).ok()) {
+    let lines = note.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    // Once for all: a note may be full of copies of one summary.
+    let lines: Vec<Named<'_>> = lines.map(|line| (Sha256Digest::of(line), line)).collect();
+    let (mut newest, mut why): (Option<Proven>, _) = (None, NotProven::NoSummary);
+    for envelope in lines.iter().filter_map(|(_, line)| Envelope::parse(line).ok()) {
         // Only to say why; nothing in it is believed yet.
         if statement::predicate_type(envelope.payload()).as_deref() != Some(vsa::PREDICATE_TYPE) {
             continue;
         }
         match check(trust, &lines, &envelope, question) {
-            Ok(proven) => return Ok(proven),
+            Ok(proven) if newest.as_ref().is_none_or(|known| known.time < proven.time) => newest = Some(proven),
+            Ok(_) => {}
             Err(reason) => why = why.max(reason),
         }
     }
-    Err(why)
+    newest.ok_or(why)
 }
 
-fn check(trust: &Trust, lines: &[&[u8]], envelope: &Envelope, q: &Question<'_>) -> Result<Proven, NotProven> {
+/// A line and its digest, by which others name it.
+type Named<'a> = (Sha256Digest, &'a [u8]);
+
+fn check(trust: &Trust, lines: &[Named<'_>], envelope: &Envelope, q: &Question<'_>) -> Result<Proven, NotProven> {
     let verifier = signer(trust, envelope)?;
     let summary: Statement<vsa::Predicate> = statement::parse(envelope.payload()).ok_or(NotProven::Form)?;
     let [subject] = summary.subject.as_slice() else { return Err(NotProven::Form) };
@@ -142,14 +148,14 @@ fn check_time(time: Seconds, q: &Question<'_>) -> Result<(), NotProven> {
 
 /// The decision's line, which the summary names by its digest, and what it says.
 fn decision<'a>(
-    lines: &[&'a [u8]],
+    lines: &[Named<'a>],
     verifier: &TrustedVerifier,
     summary: &vsa::Predicate,
 ) -> Result<(&'a [u8], Statement<DecisionRead>), NotProven> {
     let first = summary.input_attestations.first().ok_or(NotProven::Form)?;
     let named: BTreeSet<Sha256Digest> = summary.input_attestations.iter().map(|input| input.digest.sha256).collect();
-    let read = |line: &&'a [u8]| {
-        if !named.contains(&Sha256Digest::of(line)) {
+    let read = |(digest, line): &Named<'a>| {
+        if !named.contains(digest) {
             return None;
         }
         let envelope = Envelope::parse(line).ok()?;
@@ -218,22 +224,13 @@ fn proven(verifier: &TrustedVerifier, summary: &vsa::Predicate, line: &[u8], dec
     }
 }
 
-/// A word of a statement as it may be shown: visible, and short.
-fn shown(word: &str) -> String {
-    const CHARS_MAX: usize = 200;
-    let shown = Escaped(word.as_bytes()).to_string();
-    match shown.char_indices().nth(CHARS_MAX) {
-        Some((end, _)) => format!("{}…", shown.get(..end).unwrap_or_default()),
-        None => shown,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::evidence::levels::{Continuity, RefControls, RefHistory};
     use crate::evidence::testing;
     use crate::evidence::vsa::Summary;
+    use crate::model::Escaped;
 
     fn note() -> String {
         let (decision, key) = (testing::decision(), testing::key(1));

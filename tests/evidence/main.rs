@@ -1,8 +1,13 @@
 //! Statements as CI meets them: in the notes of a real repository, checked by this program and by a shell script that
 //! has only git, openssl, ssh-keygen and jq. Each attack is tried on both.
 
+mod chain;
 mod ci;
+mod ledger;
+mod log;
+mod program;
 mod tools;
+mod trust;
 mod world;
 
 #[path = "../support/mod.rs"]
@@ -14,10 +19,18 @@ use refgate::evidence::{Envelope, History, NotProven, Outcome, ResourceUri, Sha2
 use std::time::Duration;
 use world::{Asked, FOREIGN, K_ATT, K_GIT, MAIN, World, key, lines};
 
-/// Both verifiers on the same note: what each of them says.
+/// Both verifiers on the same note: what each of them says. The program says what its library says, with the exit
+/// status of the script.
+#[track_caller]
 fn both(world: &World, trust: &Trust, note: &[String], asked: &Asked<'_>) -> (Result<(), NotProven>, i32, String) {
     world.publish(note, K_GIT, "");
     let ours = world.ours(trust, note, asked).map(drop);
+    let program = world.program(trust, asked);
+    let said = String::from_utf8_lossy(&program.stderr).into_owned();
+    assert_eq!(program.status.code(), Some(i32::from(ours.is_err())), "{said}");
+    if let Err(why) = &ours {
+        assert_eq!(said, format!("refgate: not proven: {why}\n"));
+    }
     let output = world.script(trust, asked);
     let said = String::from_utf8_lossy(if output.status.success() { &output.stdout } else { &output.stderr });
     (ours, output.status.code().expect("it ends"), said.trim().to_owned())

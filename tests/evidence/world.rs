@@ -9,7 +9,7 @@ use refgate::evidence::{
 };
 use refgate::model::{ObjectId, PrincipalKind, PrincipalName, PushId, RefName, RepoName};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
 
@@ -142,14 +142,28 @@ impl World {
 
     /// Makes the note of the tip, with the signature of this key; a commit of the origin's `refs/notes/refgate`.
     pub fn publish(&self, lines: &[String], signer: u8, fan_out: &str) -> String {
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        let mut object = git_with(&self.origin, &["hash-object", "-w", "--stdin"], &text);
+        let mut object = self.note(lines);
         let mut entry = format!("100644 blob {object}\t{}", self.tip.replacen(&fan_out.replace('/', ""), "", 1));
         for part in fan_out.split('/').filter(|part| !part.is_empty()).rev() {
             object = git_with(&self.origin, &["mktree"], &format!("{entry}\n"));
             entry = format!("040000 tree {object}\t{part}");
         }
-        let tree = git_with(&self.origin, &["mktree"], &format!("{entry}\n"));
+        self.publish_tree(&format!("{entry}\n"), signer)
+    }
+
+    fn note(&self, lines: &[String]) -> String {
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        git_with(&self.origin, &["hash-object", "-w", "--stdin"], &text)
+    }
+
+    /// Makes the notes of several commits.
+    pub fn publish_all(&self, notes: &BTreeMap<String, Vec<String>>) {
+        let entry = |(commit, lines): (&String, &Vec<String>)| format!("100644 blob {}\t{commit}\n", self.note(lines));
+        self.publish_tree(&notes.iter().map(entry).collect::<String>(), K_GIT);
+    }
+
+    fn publish_tree(&self, entries: &str, signer: u8) -> String {
+        let tree = git_with(&self.origin, &["mktree"], entries);
         let unsigned = git(&self.origin, &["commit-tree", "-m", "refgate", &tree]);
         let bytes = try_git(&self.origin, &["cat-file", "commit", &unsigned], "").stdout;
         let signed = String::from_utf8(sign_commit(&bytes, &key(signer)).expect("signed")).expect("UTF-8");
@@ -172,6 +186,26 @@ impl World {
         verify(&trust, lines.join("\n").as_bytes(), &question)
     }
 
+    /// The program in the clone, with the notes as the origin has them now.
+    pub fn program(&self, trust: &Trust, asked: &Asked<'_>) -> Output {
+        let notes = "+refs/notes/refgate:refs/notes/refgate";
+        git(&self.clone, &["fetch", "-q", "--depth=1", "origin", notes]);
+        let age = asked.age_max_s.map(|age| age.to_string());
+        let mut arguments = vec!["--ref", asked.ref_name, asked.commit];
+        arguments.extend(age.iter().flat_map(|age| ["--max-age", age]));
+        self.refgate(&self.clone, &trust.to_toml(), &arguments)
+    }
+
+    /// `refgate verify` in a repository, with this trust file.
+    pub fn refgate(&self, repo: &Path, trust: &str, arguments: &[&str]) -> Output {
+        let file = self.path("refgate.trust");
+        std::fs::write(&file, trust).expect("write");
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_refgate"));
+        // No program is there to be started.
+        command.env_clear().arg("verify").arg("-C").arg(repo).arg("--trust").arg(&file);
+        command.args(arguments).output().expect("refgate runs")
+    }
+
     pub fn script(&self, trust: &Trust, asked: &Asked<'_>) -> Output {
         let file = self.path("refgate.trust.json");
         std::fs::write(&file, trust.to_json()).expect("write");
@@ -190,10 +224,14 @@ impl World {
 
 /// The lines of the note: decision, then summary.
 pub fn lines(decision: &Decision) -> Vec<String> {
-    let key = key(K_ATT);
-    let line = decision.sign(&key).expect("a line");
+    lines_of(decision, &key(K_ATT))
+}
+
+/// The same, signed by this key.
+pub fn lines_of(decision: &Decision, key: &GateKey) -> Vec<String> {
+    let line = decision.sign(key).expect("a line");
     let controls = RefControls { continuity: Continuity::Unbroken, history: RefHistory::Protected };
-    let summary = Summary::new(decision, &line, controls).expect("a summary").sign(&key).expect("a line");
+    let summary = Summary::new(decision, &line, controls).expect("a summary").sign(key).expect("a line");
     vec![line.to_string(), summary.to_string()]
 }
 
