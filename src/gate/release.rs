@@ -88,7 +88,7 @@ impl Gate {
         approvers.extend(new.map(|actor| actor.principal.clone()));
         let approvers: Vec<PrincipalName> = approvers.into_iter().collect();
         let Some(principal) = policy.principal(&hold.principal).cloned() else {
-            return self.refuse_release(case, approval, vec![unknown_pusher()]);
+            return self.refuse_release(case, approval, vec![unknown_pusher()], Vec::new());
         };
         let session = Session { principal, key_fingerprint: entry.key.clone(), peer: entry.peer };
         let under_way = UnderWay::begin_release(&target.locks(), hold.push).map_err(Fault::Held)?;
@@ -117,7 +117,12 @@ impl Gate {
             return Ok(Released::NotAsked(judged.judgement.demands));
         }
         match &judged.judgement.decision {
-            Decision::Refuse => self.refuse_release(case, approval, judged.judgement.findings),
+            Decision::Refuse => {
+                let release = release_entry(case, &push, &judged, approval.as_ref());
+                let stated = (Evidence::Rejected, &judged, &release);
+                let decisions = self.release_decisions(case, &push, stated, approval.as_ref(), quarantine)?;
+                self.refuse_release(case, approval, judged.judgement.findings, decisions)
+            }
             Decision::Hold => {
                 if let Some(approval) = approval {
                     self.store.stepped(approval)?;
@@ -130,8 +135,13 @@ impl Gate {
                     return Err(Fault::Replaced);
                 }
                 let release = release_entry(case, &push, &judged, approval.as_ref());
-                let decisions =
-                    self.release_decisions(case, &push, (&judged, &release), approval.as_ref(), quarantine)?;
+                let decisions = self.release_decisions(
+                    case,
+                    &push,
+                    (Evidence::Approved, &judged, &release),
+                    approval.as_ref(),
+                    quarantine,
+                )?;
                 let written = self.store.released(approval, release, decisions)?;
                 let objects_dir = target.objects_dir();
                 let source = Source {
@@ -157,7 +167,7 @@ impl Gate {
         &self,
         case: &Case<'_>,
         push: &Push<'_>,
-        (judged, entry): (&Judged, &ReleaseEntry),
+        (outcome, judged, entry): (Evidence, &Judged, &ReleaseEntry),
         new: Option<&HoldEntry>,
         quarantine: &Quarantine,
     ) -> Result<Vec<Statement>, Fault> {
@@ -184,7 +194,7 @@ impl Gate {
         let objects = Objects::new(Some(&new_objects), case.target.objects());
         let updates: Vec<_> = entry.updates.iter().map(|update| update.to_update()).collect();
         Ok(push.state(&Stating {
-            outcome: Evidence::Approved,
+            outcome,
             updates: &updates,
             facts: &judged.facts,
             judgement: &judged.judgement,
@@ -211,13 +221,14 @@ impl Gate {
         case: &Case<'_>,
         approval: Option<HoldEntry>,
         findings: Vec<Finding>,
+        decisions: Vec<Statement>,
     ) -> Result<Released, Fault> {
         let entry = ReleaseEntry {
             decision: crate::record::Verdict::Refuse,
             findings: findings.iter().map(Into::into).collect(),
             ..empty_release(case, approval.as_ref())
         };
-        self.store.released(approval, entry, Vec::new())?;
+        self.store.released(approval, entry, decisions)?;
         Ok(Released::Refused(findings))
     }
 
