@@ -182,7 +182,7 @@ fn webhooks_are_read_with_their_defaults() {
     assert!(matches!(&full.url, WebhookUrl::Kept(Token::File(path)) if path == Path::new("/etc/refgate/keys/url")));
     assert!(matches!(full.secret, Token::None));
     assert_eq!((full.format, full.repos.map(|repos| repos.len()), full.tries), (WebhookFormat::Slack, Some(1), 1000));
-    assert_eq!(full.events, [EventKind::PushHeld, EventKind::RepoFrozen, EventKind::RepoThawed]);
+    assert_eq!(full.events, [EventKind::PushHeld, EventKind::RepoFrozen, EventKind::RepoThawed, EventKind::RepoMoved]);
     assert_eq!(full.timeout, Duration::from_secs(30));
 }
 
