@@ -59,7 +59,7 @@ fn replay(config: &Config, args: &ReplayArgs) -> Result<ExitCode, super::Failure
     }
     let principal = policy.principal(&entry.principal).ok_or("its policy does not know the pusher")?;
     let mirror = config.data.join("mirrors").join(format!("{}.git", entry.repo));
-    let new = ObjectStore::open(&config.data.join("held").join(recorded.push.to_string()).join("objects")).ok();
+    let new = ObjectStore::open(&config.data.join("held").join(recorded.push.to_string())).ok();
     let objects = Objects::new(new.as_ref(), &ObjectStore::open(&mirror.join("objects"))?);
     let updates: Vec<RefUpdate> = entry.updates.iter().map(|update| update.to_update()).collect();
     for new in updates.iter().filter_map(|update| update.new) {

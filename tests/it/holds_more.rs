@@ -269,10 +269,13 @@ fn killed_between_approval_and_outcome_it_is_forwarded_exactly_once() {
                 entered.display(), entered.display(), entered.display(), release.display(), entered.display(), release.display()
             ),
         );
-        // One line for each time that a ref moves.
+        // One line for each time that a branch moves; its evidence moves along.
         world.upstream_hook(
             "reference-transaction",
-            &format!("if test \"$1\" = committed; then cat >> '{}'; else cat > /dev/null; fi", count.display()),
+            &format!(
+                "if test \"$1\" = committed; then grep ' refs/heads/' >> '{}'; else cat > /dev/null; fi; true",
+                count.display()
+            ),
         );
         let (push, commit) = held(&world.clone_as("claude-1"), "ci", "on: push\n");
         let mut approve = world.ssh_exec("dana", &[], &format!("approve {push}"));
@@ -307,7 +310,7 @@ fn killed_after_the_upstream_took_it_it_is_settled_as_forwarded() {
     let [entered, release] = ["entered", "release"].map(|name| world.path().join(name).display().to_string());
     world.upstream_hook(
         "post-receive",
-        &format!("cat >> '{entered}'\nwhile ! test -s '{release}'; do test -e '{entered}' || exit 1; sleep 0.05; done"),
+        &format!("grep ' refs/heads/' >> '{entered}' || exit 0\nwhile ! test -s '{release}'; do test -e '{entered}' || exit 1; sleep 0.05; done"),
     );
     let (push, commit) = held(&world.clone_as("claude-1"), "ci", "on: push\n");
     let mut approve = world.ssh_exec("dana", &[], &format!("approve {push}"));
