@@ -2,8 +2,8 @@
 
 use crate::config::{Config, PolicySource};
 use crate::evidence::{
-    Actor, ApprovalDigest, Decision, DecisionId, Evaluation, Gate as GateIs, History, Identity, Outcome, Paths,
-    PolicyMode, PolicyUsed, Previous, PushCert, RuleResult, Sha256Digest, Subject, UpdatedRef,
+    Actor, ApprovalDigest, Changeset, Decision, DecisionId, Evaluation, Gate as GateIs, History, Identity, Outcome,
+    Paths, PolicyMode, PolicyUsed, Previous, PushCert, RuleResult, Sha256Digest, Subject, UpdatedRef,
 };
 use crate::gate::changes;
 use crate::gate::judge::Push;
@@ -13,7 +13,7 @@ use crate::policy::{Judgement, Policy};
 use crate::record::PushCertEntry;
 use crate::store::Notary;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::{Arc, OnceLock};
 
@@ -93,13 +93,18 @@ impl Push<'_> {
         let principal = &self.session.principal;
         let since = SignedDuration::try_from(self.begun.elapsed()).unwrap_or_default();
         let received = stating.time.checked_sub(since).unwrap_or(stating.time);
+        let found: HashMap<_, _> = stating.facts.updates.iter().map(|facts| (&facts.update.name, facts)).collect();
+        // Many refs may be brought the same way.
+        let mut known: HashMap<_, Option<Changeset>> = HashMap::new();
         let one = |update: &RefUpdate| {
-            let facts = stating.facts.updates.iter().find(|facts| facts.update == *update);
+            let facts = found.get(&update.name).copied().filter(|facts| facts.update == *update);
             let subject = subject(stating.objects, update, facts)?;
             let forwards = matches!(stating.outcome, Outcome::Accepted | Outcome::Approved | Outcome::Held);
             let changeset = facts.filter(|_| forwards).and_then(|facts| {
-                let changeset = changes::of_update(stating.objects, facts, stating.facts, self.limits);
-                changeset.inspect_err(|error| tracing::warn!(%error, "a changeset has no digest")).ok()
+                *known.entry((facts.commit, update.old, facts.kind)).or_insert_with(|| {
+                    let changeset = changes::of_update(stating.objects, facts, stating.facts, self.limits);
+                    changeset.inspect_err(|error| tracing::warn!(%error, "a changeset has no digest")).ok().flatten()
+                })
             });
             Some(Decision {
                 gate: attest.gate(),
@@ -119,7 +124,7 @@ impl Push<'_> {
                 client_claims: claims(stating.client),
                 policy: attest.policy(self.policy, self.policy.observes(&self.target.name)),
                 evaluations: evaluations.clone(),
-                changeset: changeset.flatten(),
+                changeset,
                 approvals: stating.approvals.clone(),
                 // Where it goes on from is known where it is written.
                 previous: Previous { ref_index: None, repo_seq: 0 },

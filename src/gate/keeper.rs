@@ -250,6 +250,16 @@ fn write_last(kept: &Kept, text: &str) -> Result<(), KeeperError> {
     write(&kept.last, text)
 }
 
+/// Keeps the text of a policy that counts, by its digest: a recorded decision can be made again by it.
+pub fn keep_text(data: &Path, policy: &Policy) {
+    let path = data.join("policies").join(format!("{}.toml", policy.digest()));
+    if !path.exists()
+        && let Err(error) = write(&path, policy.text())
+    {
+        tracing::error!(%error, "a policy cannot be kept for replays");
+    }
+}
+
 /// Writes a file as a whole or not at all.
 pub fn write(path: &Path, text: &str) -> Result<(), KeeperError> {
     let failed = |error| KeeperError::Write { path: path.to_owned(), error };

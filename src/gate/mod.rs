@@ -177,7 +177,7 @@ impl Gate {
             stopping: AtomicBool::new(false),
             config,
         };
-        gate.keep_policy(&gate.policy());
+        keeper::keep_text(&gate.config.data, &gate.policy());
         gate.note(EventEntry::new("start", Timestamp::now()).detail("policy", gate.policy().digest()));
         gate.read_revoked()?;
         gate.settle_all();
@@ -200,22 +200,12 @@ impl Gate {
 
     /// Swaps the policy as a whole. Pushes under way keep theirs.
     pub fn replace_policy(&self, policy: Policy) {
-        self.keep_policy(&policy);
+        keeper::keep_text(&self.config.data, &policy);
         let new = Arc::new(policy);
         let old = self.keeper.replace(Arc::clone(&new));
         tracing::info!(policy.old = old.digest(), policy.new = new.digest(), "the policy was replaced");
         let event = EventEntry::new("policy-changed", Timestamp::now());
         self.note(event.detail("old", old.digest()).detail("new", new.digest()));
-    }
-
-    /// Keeps the text of a policy that counts, by its digest: a recorded decision can be made again by it.
-    fn keep_policy(&self, policy: &Policy) {
-        let path = self.config.data.join("policies").join(format!("{}.toml", policy.digest()));
-        if !path.exists()
-            && let Err(error) = keeper::write(&path, policy.text())
-        {
-            tracing::error!(%error, "a policy cannot be kept for replays");
-        }
     }
 
     /// Reads the policy again: the file, or what an operator put in force by hand, or what the upstream has now.

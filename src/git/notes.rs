@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt::Write;
 
 /// The most bytes of a note: of more lines the newest stay.
-pub const NOTE_BYTES_MAX: usize = 1 << 20;
+pub const NOTE_BYTES_MAX: usize = 4 << 20;
 
 /// Commits that are looked at to find out whether one goes on from another.
 const WALK_MAX: usize = 4096;
@@ -93,7 +93,11 @@ fn add_notes(
         root.clear();
         directories.clear();
     }
+    let mut by_commit: BTreeMap<ObjectId, Vec<&str>> = BTreeMap::new();
     for Addition { commit, lines } in additions {
+        by_commit.entry(*commit).or_default().extend(lines.iter().map(String::as_str));
+    }
+    for (commit, lines) in &by_commit {
         let hex = commit.to_string().into_bytes();
         let (first, rest) = hex.split_at(2);
         let directory = directories.entry(first.to_vec()).or_default();
@@ -117,13 +121,11 @@ fn add_notes(
 }
 
 /// The note with these lines at its end, each line once.
-fn appended(old: &[u8], lines: &[String]) -> Vec<u8> {
-    let mut all: Vec<&[u8]> = old.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
-    for line in lines.iter().map(String::as_bytes) {
-        if !all.contains(&line) {
-            all.push(line);
-        }
-    }
+fn appended(old: &[u8], lines: &[&str]) -> Vec<u8> {
+    let mut known = HashSet::new();
+    let old = old.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let all = old.chain(lines.iter().map(|line| line.as_bytes()));
+    let all: Vec<&[u8]> = all.filter(|line| known.insert(*line)).collect();
     let mut bytes = 0;
     let newest = all.iter().rev().take_while(|line| {
         bytes += line.len() + 1;
@@ -156,13 +158,12 @@ mod tests {
 
     #[test]
     fn a_note_has_each_line_once_and_of_too_many_the_newest() {
-        let lines = |n: &[&str]| n.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
-        assert_eq!(appended(b"", &lines(&["a", "b"])), b"a\nb\n");
-        assert_eq!(appended(b"a\nb\n", &lines(&["b", "c"])), b"a\nb\nc\n");
+        assert_eq!(appended(b"", &["a", "b"]), b"a\nb\n");
+        assert_eq!(appended(b"a\nb\n", &["b", "c", "c"]), b"a\nb\nc\n");
         let half = "x".repeat(NOTE_BYTES_MAX / 2 - 1);
         let other = half.replace('x', "y");
-        assert_eq!(appended(half.as_bytes(), &lines(&[&other])).len(), NOTE_BYTES_MAX);
+        assert_eq!(appended(half.as_bytes(), &[&other]).len(), NOTE_BYTES_MAX);
         let longer = format!("{other}y");
-        assert_eq!(appended(half.as_bytes(), &lines(&[&longer])), format!("{longer}\n").into_bytes());
+        assert_eq!(appended(half.as_bytes(), &[&longer]), format!("{longer}\n").into_bytes());
     }
 }
