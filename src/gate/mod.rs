@@ -8,6 +8,7 @@ mod asked;
 mod attest;
 mod certificates;
 mod changes;
+mod decide;
 mod desk;
 mod existing;
 mod fault;

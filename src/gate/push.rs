@@ -1,23 +1,21 @@
 //! One push, from the advertisement to the report: the story of ARCHITECTURE.md in its order.
 
-use crate::evidence::{Decision as Statement, Outcome};
-use crate::forward::{Connection, ForwardError, Outcome as Sent, RefOutcome, Source};
+use crate::forward::{Connection, ForwardError, Outcome, RefOutcome, Source};
 use crate::gate::answer::retry_after;
 use crate::gate::asked::{self, Asked};
-use crate::gate::attest::Stating;
 use crate::gate::fault::Fault;
 use crate::gate::judge::{Judged, Push};
 use crate::gate::notes::Notes;
 use crate::gate::target::Base;
 use crate::gate::watch::{EndOnDrop, Watch};
-use crate::gate::{ProtocolVersion, notebook, records};
+use crate::gate::{ProtocolVersion, notebook};
 use crate::git::{ObjectStore, Objects};
-use crate::model::{ObjectId, Purpose, PushId, RefName, RefUpdate};
+use crate::model::{ObjectId, Purpose, RefName, RefUpdate};
 use crate::observe::Stage;
 use crate::policy::{Approval, Checked, Decision, Hearing, PushCert};
 use crate::receive::{self, Quarantine, Receipt, Received, Reply, Verdict};
-use crate::record::{DecisionEntry, HoldEntry, PushCertEntry, Verdict as RecordedAs};
-use crate::store::{Stated, Written};
+use crate::record::PushCertEntry;
+use crate::store::Stated;
 use crate::wire::advertisement;
 use crate::wire::command::{self, Bounds, CommandError, Request};
 use crate::wire::pkt_line;
@@ -297,74 +295,6 @@ impl Push<'_> {
         Ok(())
     }
 
-    /// The decision as it is recorded.
-    pub(super) fn entry(&self, pushed: &Pushed, judged: &Judged) -> DecisionEntry {
-        let Judged { facts, judgement, .. } = judged;
-        let purpose = pushed.asked.purpose;
-        let updates = &pushed.asked.updates;
-        let (request, received) = (&pushed.request, &pushed.received);
-        let entry = records::decision(self, (request, updates), received, pushed.options.len(), facts, judgement);
-        DecisionEntry { purpose, push_cert: pushed.push_cert.clone(), ..entry }
-    }
-
-    /// Makes a decision durable: from here on the push is in the record, whatever happens.
-    pub(super) fn record(
-        &self,
-        entry: &DecisionEntry,
-        decisions: Vec<Statement>,
-        replaced: Vec<HoldEntry>,
-        told: Vec<PushId>,
-    ) -> Result<Written, Fault> {
-        let begun = Instant::now();
-        let written = self.store.decided_over(entry, decisions, replaced, told)?;
-        self.metrics.stage(Stage::Record, begun.elapsed());
-        self.count(entry);
-        Ok(written)
-    }
-
-    /// What is stated of the decision. A push that was only tried has none: nothing was let through or refused.
-    pub(super) fn decisions(
-        &self,
-        pushed: &Pushed,
-        judged: &Judged,
-        entry: &DecisionEntry,
-    ) -> Result<Vec<Statement>, Fault> {
-        let outcome = match (pushed.asked.purpose, entry.decision) {
-            (Purpose::Check, _) | (Purpose::Review, RecordedAs::Accept) => return Ok(Vec::new()),
-            (Purpose::Push, RecordedAs::Accept) => Outcome::Accepted,
-            (_, RecordedAs::Hold) => Outcome::Held,
-            (_, RecordedAs::Refuse) => Outcome::Rejected,
-        };
-        let new = pushed.quarantine.store()?;
-        let objects = Objects::new(Some(&new), self.target.objects());
-        let Judged { facts, judgement, .. } = judged;
-        let updates = &pushed.asked.updates;
-        let (client, time) = (&pushed.request.capabilities.agent[..], entry.time);
-        let (approvals, push_cert) = (Vec::new(), entry.push_cert.as_ref());
-        let objects = &objects;
-        Ok(self.state(&Stating { outcome, updates, facts, judgement, objects, approvals, client, push_cert, time }))
-    }
-
-    /// Counts a decision and logs it.
-    fn count(&self, entry: &DecisionEntry) {
-        self.metrics.decided(entry.decision, self.begun.elapsed());
-        for finding in &entry.findings {
-            self.metrics.finding(&finding.rule);
-            if let Some(would) = finding.would {
-                self.metrics.observed(&finding.rule, would.as_str());
-            }
-        }
-        tracing::info!(
-            decision = entry.decision.as_str(),
-            purpose = entry.purpose.as_str(),
-            findings = entry.findings.len(),
-            commits = entry.commits,
-            pack.bytes = entry.pack_bytes,
-            time_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            "decided"
-        );
-    }
-
     fn forward(
         &self,
         approval: &Approval,
@@ -398,7 +328,7 @@ impl Push<'_> {
     /// store is refused at its approval: the upstream has moved.
     fn supersede(&self, approval: &Approval, sent: &[RefOutcome]) {
         let has_moved = |update: &&RefUpdate| {
-            sent.iter().any(|outcome| outcome.name == update.name && matches!(outcome.outcome, Sent::Ok(_)))
+            sent.iter().any(|outcome| outcome.name == update.name && matches!(outcome.outcome, Outcome::Ok(_)))
         };
         let refs: Vec<&RefName> = approval.updates().iter().filter(has_moved).map(|update| &update.name).collect();
         let steps = self.replaced(&refs, self.policy.digest()).unwrap_or_else(|error| {
