@@ -72,6 +72,7 @@ use crate::wire::pkt_line;
 use held::HeldPacks;
 use jiff::Timestamp;
 use log_mirror::LogRounds;
+use outside::Contact;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -315,13 +316,14 @@ impl Gate {
             return refuse(output, "this repository is not served for fetching");
         };
         let limits = &self.config.limits;
-        if let Err(error) = mirror.refresh(&target.upstream, limits) {
+        let policy = self.policy();
+        let contact = Contact { attest: &self.attest, target, store: &self.store, policy: &policy };
+        if let Err(error) = contact.refresh(mirror, limits) {
             tracing::warn!(%repo, %error, "the upstream cannot be asked for a fetch");
             if !may_serve_stale(mirror, settings.stale_fetch) {
                 return refuse(output, "the upstream cannot be reached, and old data is not served; try again later");
             }
         }
-        let policy = self.policy();
         let visible = |name: &RefName| policy.may_read(&session.principal, repo, name, Timestamp::now());
         let protocol = match version {
             ProtocolVersion::V0 => FetchProtocol::V0,

@@ -4,12 +4,13 @@ use crate::evidence::{Decision, DecisionId, History, Outcome, Previous, Subject,
 use crate::gate::attest::{Attest, peeled};
 use crate::gate::fault::Fault;
 use crate::gate::judge::{Push, Refs};
-use crate::gate::notebook;
+use crate::gate::{Target, notebook};
 use crate::git::upstream::is_mirrored;
-use crate::git::{Objects, tree};
-use crate::model::{RefName, RefUpdate};
+use crate::git::{Mirror, MirrorError, Objects, tree};
+use crate::model::{Limits, PushId, RefName, RefUpdate};
+use crate::policy::Policy;
 use crate::record::{ExternalEntry, UpdateEntry};
-use crate::store::{StoreError, Tip, Tips};
+use crate::store::{Store, StoreError, Tip, Tips};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError};
@@ -17,13 +18,27 @@ use std::sync::{Arc, PoisonError};
 /// Refs in one record.
 const REFS_MAX: usize = 200;
 
+/// One contact with an upstream, for a push or for a fetch.
+#[derive(Clone, Copy)]
+pub(super) struct Contact<'a> {
+    pub attest: &'a Attest,
+    pub target: &'a Target,
+    pub store: &'a Store,
+    pub policy: &'a Policy,
+}
+
 impl Push<'_> {
+    /// None where nothing is stated.
+    pub(super) fn contact(&self) -> Option<Contact<'_>> {
+        let Push { target, store, policy, .. } = *self;
+        self.attest.map(|attest| Contact { attest, target, store, policy })
+    }
+}
+
+impl Contact<'_> {
     /// What the upstream's refs held as far as is known: to be asked for before the upstream is, so that what moves in
     /// between is known to have moved.
-    pub(super) fn known_tips(&self) -> Result<Option<Arc<Tips>>, Fault> {
-        if self.attest.is_none() {
-            return Ok(None);
-        }
+    pub fn known_tips(&self) -> Result<Option<Arc<Tips>>, Fault> {
         let mut known = self.target.tips.lock().unwrap_or_else(PoisonError::into_inner);
         if known.is_none() {
             *known = self.store.tips(&self.target.name)?.map(Arc::new);
@@ -31,9 +46,18 @@ impl Push<'_> {
         Ok(known.clone())
     }
 
+    /// Brings the mirror in step for a fetch, and notices what moved. That it cannot be recorded stops no fetch.
+    pub fn refresh(&self, mirror: &Mirror, limits: &Limits) -> Result<(), MirrorError> {
+        let known = self.known_tips();
+        let refs = mirror.refresh(&self.target.upstream, limits)?;
+        if let Err(error) = known.and_then(|known| self.look_outside(known.as_deref(), &refs)) {
+            tracing::error!(repo = %self.target.name, %error, "what moved at the upstream cannot be recorded");
+        }
+        Ok(())
+    }
+
     /// Compares what the upstream holds with what was known before. The objects are in the mirror.
-    pub(super) fn look_outside(&self, before: Option<&Tips>, refs: &Refs) -> Result<(), Fault> {
-        let Some(attest) = self.attest else { return Ok(()) };
+    pub fn look_outside(&self, before: Option<&Tips>, refs: &Refs) -> Result<(), Fault> {
         let counts = |name: &RefName| is_mirrored(name) && !notebook::is_for_evidence(&self.target.publish, name);
         let now: HashMap<&RefName, _> =
             refs.iter().filter(|(name, _)| counts(name)).map(|(name, id)| (name, *id)).collect();
@@ -64,13 +88,13 @@ impl Push<'_> {
             }
         }
         outside.sort_by(|one, other| one.name.cmp(&other.name));
-        outside.chunks(REFS_MAX).try_for_each(|updates| self.record_outside(attest, updates))
+        outside.chunks(REFS_MAX).try_for_each(|updates| self.record(updates))
     }
 
-    fn record_outside(&self, attest: &Attest, updates: &[RefUpdate]) -> Result<(), Fault> {
+    fn record(&self, updates: &[RefUpdate]) -> Result<(), Fault> {
         let (time, repo) = (Timestamp::now(), self.target.name.clone());
         let objects = Objects::new(None, self.target.objects());
-        let decisions = updates.iter().filter_map(|update| self.outside(attest, update, &objects, time)).collect();
+        let decisions = updates.iter().filter_map(|update| self.decision(update, &objects, time)).collect();
         let entry = ExternalEntry { time, repo, updates: updates.iter().map(UpdateEntry::from).collect() };
         let written = match self.store.moved_outside(entry, decisions) {
             Ok(written) => written,
@@ -86,13 +110,14 @@ impl Push<'_> {
         Ok(())
     }
 
-    fn outside(&self, attest: &Attest, update: &RefUpdate, objects: &Objects, time: Timestamp) -> Option<Decision> {
+    fn decision(&self, update: &RefUpdate, objects: &Objects, time: Timestamp) -> Option<Decision> {
         let (commit, tag) = peeled(objects, update.new.or(update.old)?);
         let subject = Subject { commit, tree: tree::of(objects, &commit).ok(), tag, ref_name: update.name.clone() };
         Some(Decision {
-            gate: attest.gate(),
+            gate: self.attest.gate(),
             id: DecisionId::generate(),
-            push: self.id,
+            // Nobody's push: the id names this sighting.
+            push: PushId::generate(),
             outcome: Outcome::ExternalUpdate,
             resource: self.target.resource.clone()?,
             subject,
@@ -100,7 +125,7 @@ impl Push<'_> {
             actor: None,
             push_cert: None,
             client_claims: BTreeMap::new(),
-            policy: attest.policy(self.policy, self.policy.observes(&self.target.name)),
+            policy: self.attest.policy(self.policy, self.policy.observes(&self.target.name)),
             evaluations: Vec::new(),
             changeset: None,
             approvals: Vec::new(),

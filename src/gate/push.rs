@@ -166,11 +166,14 @@ impl Push<'_> {
     /// Asks the upstream for its refs and brings the mirror in step.
     pub(super) fn snapshot(&self) -> Result<Snapshot<'_>, Fault> {
         let failed = |error: ForwardError| Fault::Upstream(error.into());
-        let known = self.known_tips()?;
+        let contact = self.contact();
+        let known = contact.map(|contact| contact.known_tips()).transpose()?.flatten();
         let connection = Connection::open(&self.target.upstream, self.limits, self.lock).map_err(failed)?;
         let refs = connection.refs().to_vec();
         self.target.sync(&refs, self.limits)?;
-        self.look_outside(known.as_deref(), &refs)?;
+        if let Some(contact) = contact {
+            contact.look_outside(known.as_deref(), &refs)?;
+        }
         Ok(Snapshot { connection, refs, taken: Instant::now() })
     }
 

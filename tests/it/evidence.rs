@@ -150,11 +150,12 @@ fn what_moves_outside_is_recorded_once_and_stated() {
     let outside = world.git(&world.upstream, &["commit-tree", "-p", &first, "-m", "outside", &tree]);
     world.git(&world.upstream, &["update-ref", name, &outside]);
     world.git(&world.upstream, &["update-ref", "refs/heads/new", &outside]);
+    let external = || world.records().into_iter().filter(|record| record["record"] == "external").collect::<Vec<_>>();
+    // A fetch is a contact as well as a push.
     client.git(&["fetch", "-q", "origin"]);
+    let records = external();
     let id = client.commit(&[("src/b.rs", "1\n")], "two");
     client.push_head("y").accepted();
-    let external = || world.records().into_iter().filter(|record| record["record"] == "external").collect::<Vec<_>>();
-    let records = external();
     assert_eq!(records.len(), 1, "{records:?}");
     let updates = records[0]["updates"].as_array().expect("a list");
     let moved: Vec<_> =

@@ -37,6 +37,9 @@ pub enum MirrorError {
 /// Branches and tags, in order.
 pub type RefMap = BTreeMap<RefName, ObjectId>;
 
+/// An upstream's refs, as it told them.
+pub type UpstreamRefs = Vec<(RefName, ObjectId)>;
+
 /// The mirror of one repository, for all threads.
 pub struct Mirror {
     dir: PathBuf,
@@ -125,8 +128,8 @@ impl Mirror {
         Ok(self.last_head())
     }
 
-    /// Asks the upstream for all it has, and gets it.
-    pub fn refresh(&self, upstream: &Upstream, limits: &Limits) -> Result<(), MirrorError> {
+    /// Asks the upstream for all it has, and gets it. Returns what it said.
+    pub fn refresh(&self, upstream: &Upstream, limits: &Limits) -> Result<UpstreamRefs, MirrorError> {
         for _ in 1..FETCHES_MAX {
             match self.refresh_once(upstream, limits) {
                 Err(MirrorError::Upstream(UpstreamError::Moved)) => {}
@@ -136,7 +139,7 @@ impl Mirror {
         self.refresh_once(upstream, limits)
     }
 
-    fn refresh_once(&self, upstream: &Upstream, limits: &Limits) -> Result<(), MirrorError> {
+    fn refresh_once(&self, upstream: &Upstream, limits: &Limits) -> Result<UpstreamRefs, MirrorError> {
         let found = upstream::ls_remote(upstream, limits)?;
         self.sync(upstream, &found.refs, limits)?;
         // An empty repository does not tell which branch it expects first; the last one known stays.
@@ -144,7 +147,7 @@ impl Mirror {
             Some(head) => self.set_head(head)?,
             None => self.state().head_read = Some(Instant::now()),
         }
-        Ok(())
+        Ok(found.refs)
     }
 
     fn set_head(&self, head: RefName) -> Result<(), MirrorError> {
