@@ -5,7 +5,7 @@ use crate::evidence::{
     Actor, ApprovalDigest, Decision, DecisionId, Evaluation, Gate as GateIs, History, Identity, Outcome, Paths,
     PolicyMode, PolicyUsed, Previous, PushCert, RuleResult, Sha256Digest, Subject, UpdatedRef,
 };
-use crate::gate::changes;
+use crate::gate::changes::Changes;
 use crate::gate::judge::Push;
 use crate::git::{Objects, tree};
 use crate::model::{Effect, Finding, ObjectId, PushFacts, RefUpdate, UpdateFacts, UpdateKind};
@@ -93,12 +93,13 @@ impl Push<'_> {
         let principal = &self.session.principal;
         let since = SignedDuration::try_from(self.begun.elapsed()).unwrap_or_default();
         let received = stating.time.checked_sub(since).unwrap_or(stating.time);
+        let mut changes = Changes::new(stating.objects, stating.facts);
         let one = |update: &RefUpdate| {
             let facts = stating.facts.updates.iter().find(|facts| facts.update == *update);
             let subject = subject(stating.objects, update, facts)?;
             let forwards = matches!(stating.outcome, Outcome::Accepted | Outcome::Approved | Outcome::Held);
             let changeset = facts.filter(|_| forwards).and_then(|facts| {
-                let changeset = changes::of_update(stating.objects, facts, stating.facts, self.limits);
+                let changeset = changes.of_update(facts, self.limits);
                 changeset.inspect_err(|error| tracing::warn!(%error, "a changeset has no digest")).ok()
             });
             Some(Decision {
