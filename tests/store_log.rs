@@ -2,7 +2,10 @@
 
 use refgate::evidence::*;
 use refgate::model::{ObjectId, PrincipalKind, PrincipalName, Purpose, PushId, RefName, RepoName};
-use refgate::record::{ClientAgent, DecisionEntry, EventEntry, Hash, Mode, Record, UpdateEntry, Verdict};
+use refgate::record::{
+    ClientAgent, DecisionEntry, EventEntry, Hash, Holds, Mode, OutcomeEntry, Record, RefOutcome, RefResult,
+    UpdateEntry, Verdict,
+};
 use refgate::store::{Notary, Store, StoreError, Written};
 use refgate::tlog::{LogReader, SignedCheckpoint, verify};
 use rusqlite::Connection;
@@ -31,6 +34,11 @@ fn id(digit: &str) -> ObjectId {
 
 /// Moves the ref from one commit to another.
 fn decide(store: &Store, old: Option<&str>, new: &str) -> Written {
+    decide_often(store, old, new, 1)
+}
+
+/// The same with so many statements.
+fn decide_often(store: &Store, old: Option<&str>, new: &str, count: usize) -> Written {
     let now = jiff::Timestamp::now();
     let ref_name = RefName::parse(b"refs/heads/x").expect("a ref");
     let principal = PrincipalName::parse("claude-1").expect("a name");
@@ -90,7 +98,7 @@ fn decide(store: &Store, old: Option<&str>, new: &str) -> Written {
         held_bytes: None,
         push_cert: None,
     };
-    store.decided_over(&entry, vec![decision], Vec::new(), Vec::new()).expect("written")
+    store.decided_over(&entry, vec![decision; count], Vec::new(), Vec::new()).expect("written")
 }
 
 #[test]
@@ -257,4 +265,52 @@ fn cosignatures_go_into_the_published_checkpoint() {
     let bytes = std::fs::read(notary(data.path()).directory().join("checkpoint")).expect("read");
     let now = SignedCheckpoint::open(&bytes, &notary(data.path()).log_key()).expect("signed");
     assert_eq!(now.checkpoint().size(), 3);
+}
+
+/// Says what the upstream made of a push.
+fn ended(store: &Store, written: &Written, result: RefResult) {
+    let push = written.stated[0].decision.push;
+    let name = RefName::parse(b"refs/heads/x").expect("a ref");
+    let refs = vec![RefOutcome { name, result, reason: "".into(), holds: Holds::Unknown }];
+    let (repo, principal) =
+        (RepoName::parse("app").expect("a name"), PrincipalName::parse("claude-1").expect("a name"));
+    let time = jiff::Timestamp::now();
+    store.settled(&OutcomeEntry { push, time, repo, principal, refs }).expect("settled");
+}
+
+#[test]
+fn of_two_pushes_of_the_same_the_chain_goes_on_from_the_one_that_was_taken() {
+    let data = tempfile::tempdir().expect("a directory");
+    let store = open(data.path());
+    let (one, two) = (decide(&store, None, "a"), decide(&store, None, "a"));
+    ended(&store, &one, RefResult::Forwarded);
+    let third = decide(&store, Some("a"), "b");
+    assert_eq!(third.stated[0].decision.previous.ref_index, Some(one.stated[0].index));
+    ended(&store, &two, RefResult::Moved);
+    let fourth = decide(&store, Some("a"), "c");
+    assert_eq!(fourth.stated[0].decision.previous.ref_index, Some(one.stated[0].index));
+    ended(&store, &fourth, RefResult::Forwarded);
+    ended(&store, &third, RefResult::Moved);
+    let fifth = decide(&store, Some("c"), "d");
+    assert_eq!(fifth.stated[0].decision.previous.ref_index, Some(fourth.stated[0].index));
+}
+
+#[test]
+fn files_that_were_made_again_up_to_the_middle_of_a_push_are_gone_on_with() {
+    let data = tempfile::tempdir().expect("a directory");
+    let store = open(data.path());
+    decide_often(&store, None, "a", 5);
+    decide(&store, None, "b");
+    let leaves: Vec<String> = store.leaves(0, 10).expect("read").into_iter().map(|leaf| leaf.text).collect();
+    drop(store);
+    let notary = notary(data.path());
+    std::fs::remove_dir_all(notary.directory()).expect("removed");
+    let seed = notary.keys().at(KeyPurpose::Log, jiff::Timestamp::now()).expect("a key").seed();
+    let signer = refgate::tlog::Signer::from_seed(notary.log_key().name().clone(), &seed);
+    let mut log = refgate::tlog::Log::create(notary.directory(), signer).expect("made");
+    log.append(&leaves[..3]).expect("appended");
+    drop(log);
+    let store = open(data.path());
+    assert_eq!(reader(data.path()).size(), 6);
+    store.verify(None).expect("read").expect("it holds");
 }

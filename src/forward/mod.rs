@@ -192,7 +192,7 @@ impl<'a> Connection<'a> {
             false => ReceivePack::open(upstream, limits, lock)?,
         };
         let mut told = receive_pack.push(updates, first.as_ref(), push_options, limits, relay)?;
-        if told.lacks_objects() && source.pack.is_some() {
+        if told.lacks_objects() && (source.pack.is_some() || source.own.is_some()) {
             let again = ReceivePack::open(upstream, limits, lock)?;
             let pack = pack::make(updates, source, again.refs())?;
             told = again.push(updates, Some(&pack), push_options, limits, relay)?;

@@ -2,10 +2,10 @@
 
 use crate::config::{Config, PolicySource};
 use crate::evidence::{
-    Actor, ApprovalDigest, Changeset, Decision, DecisionId, Evaluation, Gate as GateIs, History, Identity, Outcome,
-    Paths, PolicyMode, PolicyUsed, Previous, PushCert, RuleResult, Sha256Digest, Subject, UpdatedRef,
+    Actor, ApprovalDigest, Decision, DecisionId, Evaluation, Gate as GateIs, History, Identity, Outcome, Paths,
+    PolicyMode, PolicyUsed, Previous, PushCert, RuleResult, Sha256Digest, Subject, UpdatedRef,
 };
-use crate::gate::changes;
+use crate::gate::changes::Changes;
 use crate::gate::judge::Push;
 use crate::git::{Objects, tree};
 use crate::model::{Effect, Finding, ObjectId, PushFacts, RefUpdate, UpdateFacts, UpdateKind};
@@ -94,17 +94,14 @@ impl Push<'_> {
         let since = SignedDuration::try_from(self.begun.elapsed()).unwrap_or_default();
         let received = stating.time.checked_sub(since).unwrap_or(stating.time);
         let found: HashMap<_, _> = stating.facts.updates.iter().map(|facts| (&facts.update.name, facts)).collect();
-        // Many refs may be brought the same way.
-        let mut known: HashMap<_, Option<Changeset>> = HashMap::new();
+        let mut changes = Changes::new(stating.objects, stating.facts);
         let one = |update: &RefUpdate| {
             let facts = found.get(&update.name).copied().filter(|facts| facts.update == *update);
             let subject = subject(stating.objects, update, facts)?;
             let forwards = matches!(stating.outcome, Outcome::Accepted | Outcome::Approved | Outcome::Held);
             let changeset = facts.filter(|_| forwards).and_then(|facts| {
-                *known.entry((facts.commit, update.old, facts.kind)).or_insert_with(|| {
-                    let changeset = changes::of_update(stating.objects, facts, stating.facts, self.limits);
-                    changeset.inspect_err(|error| tracing::warn!(%error, "a changeset has no digest")).ok().flatten()
-                })
+                let changeset = changes.of_update(facts, self.limits);
+                changeset.inspect_err(|error| tracing::warn!(%error, "a changeset has no digest")).ok().flatten()
             });
             Some(Decision {
                 gate: attest.gate(),

@@ -29,44 +29,62 @@ pub enum ChangesError {
     Changeset(#[from] ChangesetError),
 }
 
-/// The changeset of one update; `None` for a delete.
-pub(super) fn of_update(
-    objects: &Objects,
-    update: &UpdateFacts,
-    facts: &PushFacts,
-    limits: &Limits,
-) -> Result<Option<Changeset>, ChangesError> {
-    let Some(new) = update.commit else { return Ok(None) };
-    let base = match (update.kind, update.update.old) {
-        (UpdateKind::Delete, _) => return Ok(None),
-        (_, Some(old)) => tree::peel(objects, &old)?,
-        (_, None) => first_known(new, facts),
-    };
-    let old = base.map(|commit| tree::of(objects, &commit)).transpose()?;
-    let new = tree::of(objects, &new)?;
-    let bounds = (limits.path_depth_max, limits.changes_max);
-    let found = differences(objects, old, Some(new), bounds)?;
-    let mut hasher = Contents::new(objects);
-    let (mut added_lines, mut deleted_lines, mut room) = (0, 0, LINES_BYTES_MAX);
-    for difference in &found {
-        let (added, deleted) = lines(objects, difference, &mut room)?;
-        (added_lines, deleted_lines) = (added_lines + added, deleted_lines + deleted);
-    }
-    let changed = found.into_iter().map(|difference| hasher.changed(difference)).collect::<Result<Vec<_>, _>>()?;
-    let files = changed.len() as u64;
-    Ok(Some(Changeset { digest: changeset_digest(changed)?, files, added_lines, deleted_lines }))
+/// The changesets of one push. What several of its refs have in common is looked at once.
+pub(super) struct Changes<'a> {
+    objects: &'a Objects,
+    added: HashMap<ObjectId, Option<ObjectId>>,
+    contents: Contents<'a>,
+    known: HashMap<(Option<ObjectId>, ObjectId), Changeset>,
 }
 
-/// The first commit on the way of first parents that the push does not add; `None`: it adds its root.
-fn first_known(new: ObjectId, facts: &PushFacts) -> Option<ObjectId> {
-    let added = facts.commits.iter().filter(|commit| commit.direction == Direction::Added);
-    let added: HashMap<ObjectId, Option<ObjectId>> =
-        added.map(|commit| (commit.id, commit.parents.first().copied())).collect();
-    let mut at = new;
-    while let Some(parent) = added.get(&at) {
-        at = (*parent)?;
+impl<'a> Changes<'a> {
+    pub fn new(objects: &'a Objects, facts: &PushFacts) -> Self {
+        let added = facts.commits.iter().filter(|commit| commit.direction == Direction::Added);
+        let added = added.map(|commit| (commit.id, commit.parents.first().copied())).collect();
+        Self { objects, added, contents: Contents::new(objects), known: HashMap::new() }
     }
-    Some(at)
+
+    /// The changeset of one update; `None` for a delete.
+    pub fn of_update(&mut self, update: &UpdateFacts, limits: &Limits) -> Result<Option<Changeset>, ChangesError> {
+        let Some(new) = update.commit else { return Ok(None) };
+        let base = match (update.kind, update.update.old) {
+            (UpdateKind::Delete, _) => return Ok(None),
+            (_, Some(old)) => tree::peel(self.objects, &old)?,
+            (_, None) => self.first_known(new),
+        };
+        if let Some(known) = self.known.get(&(base, new)) {
+            return Ok(Some(*known));
+        }
+        let changeset = self.between(base, new, limits)?;
+        self.known.insert((base, new), changeset);
+        Ok(Some(changeset))
+    }
+
+    fn between(&mut self, base: Option<ObjectId>, new: ObjectId, limits: &Limits) -> Result<Changeset, ChangesError> {
+        let objects = self.objects;
+        let old = base.map(|commit| tree::of(objects, &commit)).transpose()?;
+        let new = tree::of(objects, &new)?;
+        let bounds = (limits.path_depth_max, limits.changes_max);
+        let found = differences(objects, old, Some(new), bounds)?;
+        let (mut added_lines, mut deleted_lines, mut room) = (0, 0, LINES_BYTES_MAX);
+        for difference in &found {
+            let (added, deleted) = lines(objects, difference, &mut room)?;
+            (added_lines, deleted_lines) = (added_lines + added, deleted_lines + deleted);
+        }
+        let changed = found.into_iter().map(|difference| self.contents.changed(difference));
+        let changed = changed.collect::<Result<Vec<_>, _>>()?;
+        let files = changed.len() as u64;
+        Ok(Changeset { digest: changeset_digest(changed)?, files, added_lines, deleted_lines })
+    }
+
+    /// The first commit on the way of first parents that the push does not add; `None`: it adds its root.
+    fn first_known(&self, new: ObjectId) -> Option<ObjectId> {
+        let mut at = new;
+        while let Some(parent) = self.added.get(&at) {
+            at = (*parent)?;
+        }
+        Some(at)
+    }
 }
 
 /// Lines added and deleted; of what is no text, is large, or comes after too much else, none.

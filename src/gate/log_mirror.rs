@@ -12,7 +12,7 @@ use crate::gate::target::Base;
 use crate::gate::{Gate, Target};
 use crate::git::files::{self, Files};
 use crate::git::notes::Committer;
-use crate::git::{Made, Objects, upstream};
+use crate::git::{Made, Objects, tree, upstream};
 use crate::model::{ObjectId, RefName, RefUpdate};
 use crate::tlog::{LogReader, ProofFile, SignedCheckpoint, StorageError, Tile, TileKind};
 use crate::witness::{KnownSizes, cosign};
@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 
 /// How often the same checkpoint is cosigned again, so that its age says nothing of the gate's.
 const HEARTBEAT: Duration = Duration::from_secs(3600);
+/// After a round that not all witnesses cosigned, the same checkpoint is shown to them no sooner.
+const RETRY: Duration = Duration::from_secs(60);
 /// Proof files on the ref; the hashes prove what is older.
 const PROOFS_MAX: usize = 64;
 
@@ -29,6 +31,8 @@ const PROOFS_MAX: usize = 64;
 pub struct LogRounds {
     sizes: KnownSizes,
     cosigned: Option<(u64, Instant)>,
+    /// The same of a round that was not complete.
+    tried: Option<(u64, Instant)>,
 }
 
 impl Gate {
@@ -40,7 +44,12 @@ impl Gate {
             Err(error) => return tracing::debug!(%error, "the log's files cannot be read"),
         };
         let mut rounds = self.log_rounds.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // Else a witness that is away would mean a commit at each upstream every round.
+        if rounds.tried.is_some_and(|(size, when)| size == reader.size() && when.elapsed() < RETRY) {
+            return;
+        }
         let (checkpoint, is_complete) = self.cosigned(&reader, &mut rounds);
+        rounds.tried = (!is_complete).then(|| (reader.size(), Instant::now()));
         for target in self.targets.values() {
             let proving = target.notebook().to_prove();
             if proving.is_empty() {
@@ -96,7 +105,8 @@ impl Gate {
             let fetched = upstream::fetch(mirror.dir(), &target.upstream, &[log], limits);
             fetched.map_err(|error| Fault::Upstream(error.into()))?;
         }
-        let (new, made) = self.log_commit(target, (old, log), (reader, checkpoint), proving)?;
+        let before = before(target, old, reader.size())?;
+        let (new, made) = self.log_commit((before, log), (reader, checkpoint), proving)?;
         made.store(&target.objects_dir())?;
         let update = RefUpdate { name: log.clone(), old, new: Some(new) };
         let none = || Fault::Evidence("no place for the log".to_owned());
@@ -112,7 +122,10 @@ impl Gate {
         };
         let outcomes = connection.push_own(&companion, source).map_err(failed)?;
         match outcomes.first().map(|outcome| &outcome.outcome) {
-            Some(Outcome::Ok(_)) => Ok(()),
+            Some(Outcome::Ok(_)) => {
+                target.notebook().log = Some(new);
+                Ok(())
+            }
             Some(Outcome::Rejected { .. } | Outcome::Unknown) | None => {
                 Err(Fault::Evidence("the upstream did not take the log's ref".to_owned()))
             }
@@ -121,21 +134,15 @@ impl Gate {
 
     fn log_commit(
         &self,
-        target: &Target,
-        (old, name): (Option<ObjectId>, &RefName),
+        (before, name): (Before, &RefName),
         (reader, checkpoint): (&LogReader, &SignedCheckpoint),
         proving: &[Proving],
     ) -> Result<(ObjectId, Made), Fault> {
-        let objects = Objects::new(None, target.objects());
-        let before = match &old {
-            Some(commit) => files::read(&objects, commit)?,
-            None => Files::new(),
-        };
         let mut made = Made::default();
         let failed = |error: StorageError| Fault::Evidence(error.to_string());
         let mut files = hashes(&before, reader, &mut made).map_err(failed)??;
         files::put(&mut files, "checkpoint", checkpoint.to_string().into_bytes(), &mut made)?;
-        let proofs = before.iter().filter(|(path, _)| path.starts_with("proof/"));
+        let proofs = before.files.iter().filter(|(path, _)| before.is_ours && path.starts_with("proof/"));
         let is_full = proofs.clone().count() + proving.len() > PROOFS_MAX;
         files.extend(proofs.filter(|_| !is_full).map(|(path, entry)| (path.clone(), *entry)));
         for Proving { index, digest } in proving.iter().rev().take(PROOFS_MAX).filter(|one| one.index < reader.size()) {
@@ -151,15 +158,41 @@ impl Gate {
         let by = Committer { name: "refgate", email: &email, time_s: now.as_second() };
         let message = format!("refgate: {name}, {} leaves", reader.size());
         let sign = |commit: &[u8]| evidence::sign_commit(commit, key).map_err(|error| evidence(error.to_string()));
-        let commit = files::commit(&files, old, (by, &message), &mut made, sign)?;
+        let commit = files::commit(&files, before.commit, (by, &message), &mut made, sign)?;
         Ok((commit, made))
     }
 }
 
+/// What the log's ref held.
+struct Before {
+    /// `None`: nothing, or what is no commit.
+    commit: Option<ObjectId>,
+    files: Files,
+    /// Whether this process wrote it. What others put there is not built on unseen.
+    is_ours: bool,
+}
+
+fn before(target: &Target, old: Option<ObjectId>, size: u64) -> Result<Before, Fault> {
+    let objects = Objects::new(None, target.objects());
+    let mut before = Before { commit: None, files: Files::new(), is_ours: false };
+    let Some(commit) = old else { return Ok(before) };
+    if !tree::is_commit(&objects, &commit)? {
+        return Ok(before);
+    }
+    before.commit = Some(commit);
+    // Twice the tiles that there are, and as many directories.
+    let entries_max = usize::try_from(size / 64).unwrap_or(usize::MAX).saturating_add(1000);
+    if let Some(files) = files::read(&objects, &commit, entries_max)? {
+        before.files = files;
+        before.is_ours = target.notebook().log == Some(commit);
+    }
+    Ok(before)
+}
+
 type Hashes = Result<Files, crate::git::ReadError>;
 
-/// The tiles of hashes. Full ones never change: those that are there stay.
-fn hashes(before: &Files, reader: &LogReader, made: &mut Made) -> Result<Hashes, StorageError> {
+/// The tiles of hashes. Full ones never change: those that are there stay, if they are what they should be.
+fn hashes(before: &Before, reader: &LogReader, made: &mut Made) -> Result<Hashes, StorageError> {
     let mut files = Files::new();
     for level in 0.. {
         let kind = TileKind::Hashes { level };
@@ -168,11 +201,15 @@ fn hashes(before: &Files, reader: &LogReader, made: &mut Made) -> Result<Hashes,
         for tile in tiles {
             is_empty = false;
             let path = tile.to_string();
-            if let Some(entry) = before.get(&path).filter(|_| tile.is_full()) {
-                files.insert(path, *entry);
+            let there = before.files.get(&path).filter(|_| tile.is_full()).copied();
+            if let Some(entry) = there.filter(|_| before.is_ours) {
+                files.insert(path, entry);
                 continue;
             }
-            if let Err(error) = files::put(&mut files, &path, reader.tile(tile)?, made) {
+            let bytes = reader.tile(tile)?;
+            if let Some(entry) = there.filter(|entry| files::is(*entry, &bytes)) {
+                files.insert(path, entry);
+            } else if let Err(error) = files::put(&mut files, &path, bytes, made) {
                 return Ok(Err(error));
             }
         }

@@ -11,7 +11,7 @@ use crate::gate::fault::Fault;
 use crate::gate::judge::{Push, Refs};
 use crate::gate::{Target, target::Base};
 use crate::git::notes::{Addition, Base as NotesBase, Committer};
-use crate::git::{Made, Objects, notes, upstream};
+use crate::git::{Made, Objects, notes, tree, upstream};
 use crate::model::{ObjectId, RefName, RefUpdate};
 use crate::record::EventEntry;
 use crate::store::Stated;
@@ -39,6 +39,8 @@ pub struct Notebook {
     pub outside: Vec<Addition>,
     /// Decisions that the log's ref has no proof of yet.
     unproven: Vec<Proving>,
+    /// What this process wrote to the log's ref last.
+    pub(super) log: Option<ObjectId>,
 }
 
 /// A decision whose place in the log is to be proven.
@@ -54,6 +56,23 @@ pub(super) struct Page {
     pub made: Made,
     old: Option<ObjectId>,
     outside: usize,
+    /// What was there and what somebody put in its place, if it does not go on from it.
+    pub rewritten: Option<Rewritten>,
+}
+
+/// Our notes' tip, and what the upstream has instead.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rewritten {
+    ours: Option<ObjectId>,
+    theirs: Option<ObjectId>,
+}
+
+/// What a new commit of the notes is made from.
+struct Found {
+    /// What the ref holds.
+    tip: Option<ObjectId>,
+    base: NotesBase,
+    rewritten: Option<Rewritten>,
 }
 
 impl Notebook {
@@ -103,7 +122,7 @@ impl Push<'_> {
             return Ok(None);
         }
         let advertised = refs.iter().find(|(known, _)| known == name).map(|(_, id)| *id);
-        let (old, base) = self.base(name, advertised, notebook)?;
+        let Found { tip: old, base, rewritten } = self.base(name, advertised, notebook)?;
         let now = Timestamp::now();
         let key =
             attest.notary.keys().at(KeyPurpose::Notes, now).map_err(|error| Fault::Evidence(error.to_string()))?;
@@ -112,7 +131,7 @@ impl Push<'_> {
         made.store(&self.target.objects_dir())?;
         let update = RefUpdate { name: name.clone(), old, new: Some(commit) };
         let companion = Companion::new(update, &[name, log]).ok_or(Fault::Evidence("no place".to_owned()))?;
-        Ok(Some(Page { companion, made, old, outside }))
+        Ok(Some(Page { companion, made, old, outside, rewritten }))
     }
 
     /// Decision and summary of each accepted ref, for the note of its commit.
@@ -122,7 +141,9 @@ impl Push<'_> {
             let failed = |error: String| Fault::Evidence(error);
             let mut lines = vec![line.as_str().to_owned()];
             let name = &decision.subject.ref_name;
-            let continuity = match self.store.is_unbroken(&self.target.name, name)? {
+            // What is neither a branch nor a tag is not looked at: what moves it without the gate, nobody sees.
+            let is_unbroken = upstream::is_mirrored(name) && self.store.is_unbroken(&self.target.name, name)?;
+            let continuity = match is_unbroken {
                 true => Continuity::Unbroken,
                 false => Continuity::Broken,
             };
@@ -143,12 +164,7 @@ impl Push<'_> {
     }
 
     /// What the notes' ref holds upstream, and what the new commit goes on from.
-    fn base(
-        &self,
-        name: &RefName,
-        advertised: Option<ObjectId>,
-        notebook: &mut Notebook,
-    ) -> Result<(Option<ObjectId>, NotesBase), Fault> {
+    fn base(&self, name: &RefName, advertised: Option<ObjectId>, notebook: &mut Notebook) -> Result<Found, Fault> {
         let ours = match notebook.tip {
             Some(tip) => tip,
             None => self.store.tips(&self.target.name)?.and_then(|tips| tips.get(name)?.object),
@@ -158,23 +174,30 @@ impl Push<'_> {
         let theirs = if is_stale { ours } else { advertised };
         if theirs == ours {
             self.fetch_notes(name, ours)?;
-            return Ok((ours, NotesBase { tree_of: ours, parents: ours.into_iter().collect() }));
+            let base = NotesBase { tree_of: ours, parents: ours.into_iter().collect() };
+            return Ok(Found { tip: ours, base, rewritten: None });
         }
         self.fetch_notes(name, theirs)?;
         let objects = Objects::new(None, self.target.objects());
         let ours = ours.filter(|id| objects.in_base(id));
+        let tip = theirs;
+        // Nothing goes on from a tag, a tree or a blob.
+        let theirs = match theirs {
+            Some(id) if tree::is_commit(&objects, &id)? => Some(id),
+            Some(_) | None => None,
+        };
+        let mut rewritten = None;
         let base = match (theirs, ours) {
             (Some(theirs), Some(ours)) if notes::goes_on_from(&objects, theirs, ours)? => {
                 NotesBase { tree_of: Some(theirs), parents: vec![theirs] }
             }
             (Some(theirs), None) => NotesBase { tree_of: Some(theirs), parents: vec![theirs] },
             (theirs, ours) => {
-                tracing::warn!(repo = %self.target.name, "the notes were rewritten at the upstream; they are put back");
-                self.note_rewritten(name, ours, theirs);
+                rewritten = Some(Rewritten { ours, theirs: tip });
                 NotesBase { tree_of: ours, parents: theirs.into_iter().chain(ours).collect() }
             }
         };
-        Ok((theirs, base))
+        Ok(Found { tip, base, rewritten })
     }
 
     fn fetch_notes(&self, name: &RefName, tip: Option<ObjectId>) -> Result<(), Fault> {
@@ -187,7 +210,10 @@ impl Push<'_> {
         fetched.map_err(|error| Fault::Upstream(error.into()))
     }
 
-    fn note_rewritten(&self, name: &RefName, ours: Option<ObjectId>, theirs: Option<ObjectId>) {
+    /// Only when they are put back: before, it may have been an advertisement that is old.
+    pub(super) fn note_rewritten(&self, page: &Page) {
+        let (name, Some(Rewritten { ours, theirs })) = (&page.companion.update().name, page.rewritten) else { return };
+        tracing::warn!(repo = %self.target.name, "the notes were rewritten at the upstream; they are put back");
         let shown = |id: Option<ObjectId>| id.map_or("none".to_owned(), |id| id.to_string());
         let event = EventEntry::new("evidence-rewritten", Timestamp::now()).detail("repo", &self.target.name);
         let event = event.detail("ref", name).detail("old", shown(ours)).detail("new", shown(theirs));

@@ -86,6 +86,7 @@ impl Push<'_> {
             match of_notes {
                 Some(Outcome::Ok(_)) => {
                     notebook.turn(&page, stated);
+                    self.note_rewritten(&page);
                     return (Ok(outcomes), Some(page));
                 }
                 Some(Outcome::Rejected { class: Rejection::Moved, .. }) => notebook.doubt(),

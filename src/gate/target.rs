@@ -93,10 +93,12 @@ impl Target {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Follows refs that have moved, where they are followed at all.
+    /// Follows refs that have moved, where they are followed at all. What is newer stays, whoever comes last.
     pub fn set_tips(&self, moved: impl Iterator<Item = (RefName, Tip)>) {
         let mut tips = self.tips.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(tips) = tips.as_mut() {
+            let is_newer = |(name, tip): &(RefName, Tip)| tips.get(name).is_none_or(|known| known.index <= tip.index);
+            let moved: Vec<_> = moved.filter(is_newer).collect();
             Arc::make_mut(tips).extend(moved);
         }
     }

@@ -10,20 +10,36 @@ use std::fmt::Write;
 /// Files by their paths; no path is the directory of another.
 pub type Files = BTreeMap<String, Entry>;
 
-/// All files of a commit.
-pub fn read(objects: &Objects, commit: &ObjectId) -> Result<Files, ReadError> {
-    let mut files = Files::new();
-    let mut waiting = vec![(String::new(), tree::of(objects, commit)?)];
-    while let Some((above, id)) = waiting.pop() {
-        for (name, entry) in tree::list(objects, &id)? {
+/// Directories in directories.
+const DEPTH_MAX: usize = 16;
+
+/// All files of a commit. `None`: it has more entries than these or nests deep. The gate did not write that, and a few
+/// small trees can stand for more paths than there is memory.
+pub fn read(objects: &Objects, commit: &ObjectId, entries_max: usize) -> Result<Option<Files>, ReadError> {
+    let (mut files, mut count) = (Files::new(), 0);
+    let mut waiting = vec![(String::new(), tree::of(objects, commit)?, 0)];
+    while let Some((above, id, depth)) = waiting.pop() {
+        let Some(entries) = tree::list_of(objects, &id, tree::BYTES_MAX)? else { return Ok(None) };
+        count += entries.len();
+        if count > entries_max || depth > DEPTH_MAX {
+            return Ok(None);
+        }
+        for (name, entry) in entries {
             let path = format!("{above}{}", String::from_utf8_lossy(&name));
             match entry.is_tree() {
-                true => waiting.push((format!("{path}/"), entry.id)),
+                true => waiting.push((format!("{path}/"), entry.id, depth + 1)),
                 false => drop(files.insert(path, entry)),
             }
         }
     }
-    Ok(files)
+    Ok(Some(files))
+}
+
+/// Whether an entry is a file of these bytes, as [`put`] writes it.
+#[must_use]
+pub fn is(entry: Entry, bytes: &[u8]) -> bool {
+    let id = gix::objs::compute_hash(gix::hash::Kind::Sha1, Kind::Blob, bytes);
+    entry.mode == 0o100_644 && id.is_ok_and(|id| id == entry.id)
 }
 
 /// Puts a file in its place.

@@ -5,7 +5,7 @@ use crate::git::tree::{Entries, encode};
 use crate::git::{Made, Objects, ReadError, tree};
 use crate::model::{Entry, ObjectId};
 use gix::objs::{CommitRefIter, Kind};
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt::Write;
 
 /// The most bytes of a note: of more lines the newest stay.
@@ -40,8 +40,7 @@ pub struct Base {
 
 /// Makes the commit with its objects. `sign` gets the commit and gives it back with its signature.
 ///
-/// Beyond `notes_max` notes, as far as can be told from one directory, the tree begins anew: older ones stay in the
-/// history of the ref.
+/// Beyond about `notes_max` notes the tree begins anew: older ones stay in the history of the ref.
 pub fn commit<E: From<ReadError>>(
     objects: &Objects,
     base: &Base,
@@ -54,6 +53,7 @@ pub fn commit<E: From<ReadError>>(
         Some(commit) => entries(objects, &tree::of(objects, commit)?)?,
         None => Entries::new(),
     };
+    let additions = &together(additions);
     let root = add_notes(objects, root, additions, notes_max, &mut made)?;
     let root = made.add(Kind::Tree, encode(&root))?;
     let mut text = format!("tree {root}\n");
@@ -69,8 +69,43 @@ pub fn commit<E: From<ReadError>>(
     Ok((id, made))
 }
 
+/// One addition for each commit: a push may bring a thousand refs to one.
+fn together(additions: &[Addition]) -> Vec<Addition> {
+    let mut all: Vec<Addition> = Vec::new();
+    let mut places: HashMap<ObjectId, usize> = HashMap::new();
+    for addition in additions {
+        match places.get(&addition.commit).and_then(|at| all.get_mut(*at)) {
+            Some(known) => known.lines.extend_from_slice(&addition.lines),
+            None => {
+                places.insert(addition.commit, all.len());
+                all.push(addition.clone());
+            }
+        }
+    }
+    all
+}
+
+/// A tree's entries; of one that is far larger than the gate writes them, none.
 fn entries(objects: &Objects, id: &ObjectId) -> Result<Entries, ReadError> {
-    Ok(tree::list(objects, id)?.into_iter().collect())
+    Ok(tree::list_of(objects, id, tree::BYTES_MAX)?.unwrap_or_default().into_iter().collect())
+}
+
+/// Whether there are more notes than these.
+fn is_full(objects: &Objects, root: &Entries, notes_max: usize) -> Result<bool, ReadError> {
+    let mut count = 0;
+    for entry in root.values() {
+        count += if entry.is_tree() { entries(objects, &entry.id)?.len() } else { 1 };
+        if count > notes_max {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The note that is there; of one that is far longer than the gate writes them, nothing.
+fn note(objects: &Objects, id: &ObjectId) -> Result<Vec<u8>, ReadError> {
+    let (_, size) = objects.header(id)?.ok_or(ReadError::Missing(*id))?;
+    if size > 8 * NOTE_BYTES_MAX as u64 { Ok(Vec::new()) } else { tree::blob(objects, id) }
 }
 
 fn add_notes(
@@ -89,28 +124,24 @@ fn add_notes(
             directories.insert(first, entries(objects, &entry.id)?);
         }
     }
-    if directories.values().any(|directory| directory.len() > notes_max / 256) {
+    // One directory tells about how many there are, but whoever pushes may choose ids for it: so then all are counted.
+    let seems_full =
+        root.len() > 256 + notes_max / 256 || directories.values().any(|directory| directory.len() > notes_max / 256);
+    if seems_full && is_full(objects, &root, notes_max)? {
         root.clear();
         directories.clear();
     }
-    let mut by_commit: BTreeMap<ObjectId, Vec<&str>> = BTreeMap::new();
     for Addition { commit, lines } in additions {
-        by_commit.entry(*commit).or_default().extend(lines.iter().map(String::as_str));
-    }
-    for (commit, lines) in &by_commit {
         let hex = commit.to_string().into_bytes();
         let (first, rest) = hex.split_at(2);
         let directory = directories.entry(first.to_vec()).or_default();
         // One that somebody wrote without directories moves to its place.
         let old = directory.get(rest).copied().or_else(|| root.remove(&hex)).filter(|entry| entry.is_blob());
         let old = match old {
-            Some(entry) => match made.get(&entry.id) {
-                Some(note) => note.to_vec(),
-                None => tree::blob(objects, &entry.id)?,
-            },
+            Some(entry) => note(objects, &entry.id)?,
             None => Vec::new(),
         };
-        let id = made.add(Kind::Blob, appended(&old, lines))?;
+        let id = made.add(Kind::Blob, appended(&old, &lines.iter().map(String::as_str).collect::<Vec<_>>()))?;
         directory.insert(rest.to_vec(), Entry { mode: 0o100_644, id });
     }
     for (name, directory) in directories {

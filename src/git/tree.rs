@@ -63,6 +63,20 @@ pub fn list(objects: &Objects, tree: &ObjectId) -> Result<Vec<(Vec<u8>, Entry)>,
     entries.collect()
 }
 
+/// The most bytes of a tree that the gate itself writes, by far.
+pub const BYTES_MAX: u64 = 8 << 20;
+
+/// The same; `None`: the tree has more bytes.
+pub fn list_of(objects: &Objects, tree: &ObjectId, bytes_max: u64) -> Result<Option<Vec<(Vec<u8>, Entry)>>, ReadError> {
+    let (_, size) = objects.header(tree)?.ok_or(ReadError::Missing(*tree))?;
+    if size > bytes_max { Ok(None) } else { list(objects, tree).map(Some) }
+}
+
+/// Whether an object is there and is a commit.
+pub fn is_commit(objects: &Objects, id: &ObjectId) -> Result<bool, ReadError> {
+    Ok(objects.header(id)?.is_some_and(|(kind, _)| kind == Kind::Commit))
+}
+
 /// A blob's bytes.
 pub fn blob(objects: &Objects, id: &ObjectId) -> Result<Vec<u8>, ReadError> {
     let mut buffer = Vec::new();

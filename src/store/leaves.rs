@@ -92,10 +92,35 @@ pub(super) fn previous(tx: &Connection, repo: &RepoName, decision: &Decision) ->
                RETURNING seq";
     let repo_seq = tx.prepare_cached(sql)?.query_row([repo.as_str()], |row| row.get(0))?;
     let ref_index = match decision.update.old {
-        Some(old) => newest(tx, repo, &decision.subject.ref_name, Some(old))?,
+        Some(old) => match tip_index(tx, repo, &decision.subject.ref_name, old)? {
+            Some(index) => Some(index),
+            None => newest(tx, repo, &decision.subject.ref_name, Some(old))?,
+        },
         None => None,
     };
     Ok(Previous { ref_index, repo_seq })
+}
+
+/// The leaf by which the ref came to what it holds, if it is known to hold this. Of several that were to bring it there,
+/// only one did.
+fn tip_index(tx: &Connection, repo: &RepoName, name: &RefName, object: ObjectId) -> Result<Option<u64>, StoreError> {
+    let sql = "SELECT idx FROM tip WHERE repo = ?1 AND ref = ?2 AND object = ?3";
+    let values = params![repo.as_str(), name.to_string(), word(Some(object))];
+    let index: Option<i64> = tx.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()?;
+    Ok(index.and_then(|index| u64::try_from(index).ok()))
+}
+
+/// The leaf of a record by which a ref was to come to an object.
+pub(super) fn of_record(
+    tx: &Connection,
+    repo: &RepoName,
+    (name, object): (&RefName, Option<ObjectId>),
+    seq: Sequence,
+) -> Result<Option<u64>, StoreError> {
+    let sql =
+        "SELECT max(idx) FROM came JOIN leaf USING (idx) WHERE repo = ?1 AND ref = ?2 AND object = ?3 AND seq = ?4";
+    let values = params![repo.as_str(), name.to_string(), word(object), seq];
+    Ok(tx.prepare_cached(sql)?.query_row(values, |row| row.get(0))?)
 }
 
 /// The newest leaf by which a ref was to come to an object.
@@ -153,8 +178,27 @@ pub(super) fn from(connection: &Connection, index: u64, count: usize) -> Result<
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The tree's root when it had this size, if a record ended there.
+/// The tree's root when it had this size.
 pub(super) fn root_at(connection: &Connection, size: u64) -> Result<Option<Hash>, StoreError> {
+    match root_of_record(connection, size)? {
+        Some(root) => Ok(Some(root)),
+        None => grown(connection, size),
+    }
+}
+
+/// The same where no record ended: the files are made in pieces, and one may have ended within a push of many refs.
+fn grown(connection: &Connection, size: u64) -> Result<Option<Hash>, StoreError> {
+    let mut tree = Peaks::default();
+    let mut statement = connection.prepare_cached("SELECT text FROM leaf WHERE idx < ?1 ORDER BY idx")?;
+    let mut rows = statement.query([size])?;
+    while let Some(row) = rows.next()? {
+        tree.push(TreeHash::of_leaf(row.get::<_, String>(0)?.as_bytes())).ok_or(StoreError::Encode)?;
+    }
+    Ok((tree.size() == size).then(|| tree.root().into()))
+}
+
+/// The root that stands in the record that ended there, if one did.
+fn root_of_record(connection: &Connection, size: u64) -> Result<Option<Hash>, StoreError> {
     let sql = "SELECT hash FROM record WHERE seq = (SELECT seq FROM leaf WHERE idx = ?1)
                AND NOT EXISTS (SELECT 1 FROM leaf WHERE idx = ?1 + 1 AND seq = record.seq)";
     let Some(last) = size.checked_sub(1) else { return Ok(Some(TreeHash::of_no_leaves().into())) };

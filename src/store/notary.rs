@@ -90,15 +90,21 @@ impl Published {
             Ok(log) => return Ok(Some(log)),
             Err(StorageError::Locked(_)) => return Ok(None),
             Err(StorageError::NoLog(_)) => {}
-            Err(error) => {
-                tracing::warn!(%error, "the log's files are spoilt; they are made again from the store");
-                fs::remove_dir_all(directory).map_err(|error| StoreError::Notary(error.to_string()))?;
-            }
+            Err(error) => remove(directory, &error)?,
         }
         if let Some(above) = directory.parent() {
             fs::create_dir_all(above).map_err(|error| StoreError::Notary(error.to_string()))?;
         }
-        match Log::create_as(directory, self.notary.signer(), Durability::Elsewhere) {
+        let create = || Log::create_as(directory, self.notary.signer(), Durability::Elsewhere);
+        let created = match create() {
+            // Files without the checkpoint that names them.
+            Err(error @ StorageError::NotEmpty(_)) => {
+                remove(directory, &error)?;
+                create()
+            }
+            created => created,
+        };
+        match created {
             Ok(log) => Ok(Some(log)),
             Err(StorageError::Locked(_)) => Ok(None),
             Err(error) => Err(failed(error)),
@@ -141,6 +147,12 @@ impl Published {
             tracing::error!(%error, "a cosigned checkpoint cannot be published");
         }
     }
+}
+
+/// Takes away files that are of no use.
+fn remove(directory: &Path, why: &StorageError) -> Result<(), StoreError> {
+    tracing::warn!(error = %why, "the log's files are spoilt; they are made again from the store");
+    fs::remove_dir_all(directory).map_err(|error| StoreError::Notary(error.to_string()))
 }
 
 fn append_new(log: &mut Log, connection: &Connection) -> Result<SignedCheckpoint, StoreError> {

@@ -273,9 +273,10 @@ fn still_approved(tx: &Connection, entry: &ReleaseEntry) -> Result<(), StoreErro
 
 fn close(tx: &Connection, entry: &OutcomeEntry, closing: Closing) -> Result<(), StoreError> {
     let push = entry.push.to_string();
-    let sql = "SELECT line FROM waiting JOIN record USING (seq) WHERE waiting.push = ?1";
-    let line: Option<String> = tx.prepare_cached(sql)?.query_row([&push], |row| row.get(0)).optional()?;
-    let line = line.ok_or(StoreError::NotWaiting(entry.push))?;
+    let sql = "SELECT line, record.seq FROM waiting JOIN record USING (seq) WHERE waiting.push = ?1";
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, u64>(1)?));
+    let opened = tx.prepare_cached(sql)?.query_row([&push], read).optional()?;
+    let (line, seq) = opened.ok_or(StoreError::NotWaiting(entry.push))?;
     tx.prepare_cached("DELETE FROM waiting WHERE push = ?1")?.execute([&push])?;
     let opened = Record::from_line(&line).map_err(|_| StoreError::Encode)?;
     let updates = match &opened {
@@ -284,7 +285,7 @@ fn close(tx: &Connection, entry: &OutcomeEntry, closing: Closing) -> Result<(), 
         _ => return Err(StoreError::NotWaiting(entry.push)),
     };
     keep_undo(tx, entry, updates)?;
-    follow_tips(tx, entry, updates)?;
+    follow_tips(tx, entry, updates, seq)?;
     match &opened {
         Record::Release(_) => end_release(tx, entry, closing),
         _ => Ok(()),
@@ -313,11 +314,11 @@ fn keep_undo(tx: &Connection, entry: &OutcomeEntry, updates: &[UpdateEntry]) -> 
     Ok(())
 }
 
-/// The refs that have moved are where the decision wanted them.
-fn follow_tips(tx: &Connection, entry: &OutcomeEntry, updates: &[UpdateEntry]) -> Result<(), StoreError> {
+/// The refs that have moved are where the decision wanted them, which is the record `seq`.
+fn follow_tips(tx: &Connection, entry: &OutcomeEntry, updates: &[UpdateEntry], seq: u64) -> Result<(), StoreError> {
     for update in updates {
         if entry.refs.iter().any(|r| r.name == update.name && r.result == RefResult::Forwarded) {
-            let index = leaves::newest(tx, &entry.repo, &update.name, update.new)?;
+            let index = leaves::of_record(tx, &entry.repo, (&update.name, update.new), seq)?;
             leaves::set_tip(tx, &entry.repo, &update.name, update.new, index)?;
         }
     }

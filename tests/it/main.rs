@@ -9,6 +9,7 @@ mod crash;
 mod cves;
 mod drop_in;
 mod evidence;
+mod evidence_attacks;
 mod fetch;
 mod fixes;
 mod holds;
