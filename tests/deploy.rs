@@ -2,6 +2,7 @@
 
 use refgate::config::Config;
 use refgate::policy::Policy;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -225,11 +226,17 @@ fn the_hook_refuses_on_any_doubt() {
     }
 }
 
+/// The settings of a unit: the last of each name, as the two have no lists that matter here.
+fn unit(path: &str) -> BTreeMap<String, String> {
+    let text = read(path);
+    let settings = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
+    settings.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
 #[test]
 fn the_unit_waits_longer_than_the_drain() {
-    let unit = read("deploy/refgate.service");
-    let value = |key: &str| unit.lines().find_map(|line| line.strip_prefix(&format!("{key}="))).expect(key).to_owned();
-    let stop: u64 = value("TimeoutStopSec").parse().expect("seconds");
+    let unit = unit("deploy/refgate.service");
+    let stop: u64 = unit["TimeoutStopSec"].parse().expect("seconds");
     assert!(stop > refgate::model::Limits::default().drain_time_max.as_secs());
     for (key, expected) in [
         ("NoNewPrivileges", "yes"),
@@ -237,8 +244,48 @@ fn the_unit_waits_longer_than_the_drain() {
         ("CapabilityBoundingSet", ""),
         ("StateDirectory", "refgate"),
         ("StateDirectoryMode", "0700"),
-        ("SystemCallFilter", "@system-service"),
+        ("SystemCallFilter", "~@privileged"),
     ] {
-        assert_eq!(value(key), expected, "{key}");
+        assert_eq!(unit[key], expected, "{key}");
     }
+}
+
+#[test]
+fn the_unit_of_the_witness_is_as_closed_as_that_of_the_gate() {
+    let [gate, witness] = ["refgate", "refgate-witness"].map(|name| unit(&format!("deploy/{name}.service")));
+    let closes = |key: &str| {
+        [
+            "Protect",
+            "Private",
+            "Restrict",
+            "Capability",
+            "Ambient",
+            "SystemCall",
+            "NoNew",
+            "Lock",
+            "Memory",
+            "Remove",
+            "UMask",
+        ]
+        .iter()
+        .any(|start| key.starts_with(start))
+    };
+    for (key, value) in gate.iter().filter(|(key, _)| closes(key) && *key != "RestrictAddressFamilies") {
+        assert_eq!(witness.get(key), Some(value), "{key}");
+    }
+    assert_eq!(witness["RestrictAddressFamilies"], "AF_INET AF_INET6", "it starts nothing that would need more");
+    assert_eq!((&*witness["StateDirectory"], &*witness["StateDirectoryMode"]), ("refgate-witness", "0700"));
+    assert!(witness["TimeoutStopSec"].parse::<u64>().expect("seconds") > 10);
+
+    // What it starts is what the program takes.
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut words = witness["ExecStart"].split(' ');
+    assert_eq!(words.next(), Some("/usr/local/bin/refgate"));
+    let state = dir.path().join("state").display().to_string();
+    let words: Vec<&str> = words
+        .map(|word| if word == "/var/lib/refgate-witness" { &state } else { word })
+        .chain(["--print-key"])
+        .collect();
+    let output = refgate(&words);
+    assert!(output.status.success() && text(&output).starts_with("witness.example.org+"), "{}", text(&output));
 }

@@ -5,6 +5,7 @@
 #
 #   --repo NAME        which repository of the trust file, if it has several
 #   --remote REMOTE    where to fetch the notes from (default: origin)
+#   --notes-ref REF    which ref of the remote has the notes (default: refs/notes/refgate)
 #   --notes REV        a notes commit that is here already; nothing is fetched
 #   --max-age SECONDS  refuse what was decided longer ago
 #
@@ -23,16 +24,17 @@ trap 'rm -rf "$tmp"; exit "$status"' EXIT
 cannot() { echo "verify.sh: cannot check: $*" >&2; exit; }
 refuse() { echo "verify.sh: not proven: $*" >&2; status=1; exit; }
 
-trust= ref= repo= remote=origin notes= max_age=null
+trust= ref= repo= remote=origin notes_ref=refs/notes/refgate notes= max_age=null
 while test $# -gt 0; do
 	case $1 in
-	--trust | --ref | --repo | --remote | --notes | --max-age)
+	--trust | --ref | --repo | --remote | --notes-ref | --notes | --max-age)
 		test $# -ge 2 || cannot "$1 needs a value"
 		case $1 in
 		--trust) trust=$2 ;;
 		--ref) ref=$2 ;;
 		--repo) repo=$2 ;;
 		--remote) remote=$2 ;;
+		--notes-ref) notes_ref=$2 ;;
 		--notes) notes=$2 ;;
 		--max-age) max_age=$2 ;;
 		esac
@@ -48,6 +50,7 @@ test -n "$trust" || cannot "--trust is missing"
 # To jq, it must be a file's name.
 case $trust in -*) trust=./$trust ;; esac
 case $ref in refs/*) ;; *) cannot "--ref is a full name, such as refs/heads/main" ;; esac
+case $notes_ref in refs/*) ;; *) cannot "--notes-ref is a full name, such as refs/notes/refgate" ;; esac
 case $max_age in null) ;; '' | *[!0-9]*) cannot "--max-age is a number of seconds" ;; esac
 for program in git openssl ssh-keygen jq; do
 	command -v "$program" >/dev/null 2>&1 || cannot "$program is not installed"
@@ -72,13 +75,13 @@ tree=$(git rev-parse --verify --quiet --end-of-options "$commit^{tree}") || cann
 # The notes, as they are now. Fetched to FETCH_HEAD: a shallow fetch into a ref that exists would fail.
 if test -z "$notes"; then
 	found=0
-	git ls-remote --exit-code "$remote" refs/notes/refgate >/dev/null 2>"$tmp/error" || found=$?
+	git ls-remote --exit-code "$remote" "$notes_ref" >/dev/null 2>"$tmp/error" || found=$?
 	case $found in
 	0) ;;
-	2) refuse "$remote has no refs/notes/refgate" ;;
+	2) refuse "$remote has no $notes_ref" ;;
 	*) cannot "$remote cannot be reached" ;;
 	esac
-	git fetch --quiet --depth=1 --no-tags "$remote" refs/notes/refgate || cannot "the notes cannot be fetched"
+	git fetch --quiet --depth=1 --no-tags "$remote" "$notes_ref" || cannot "the notes cannot be fetched"
 	notes=FETCH_HEAD
 fi
 notes=$(git rev-parse --verify --quiet --end-of-options "$notes^{commit}") || cannot "there is no such notes commit here"

@@ -1,4 +1,4 @@
-//! The trust file written, and the same in the forms that tools without TOML read: JSON, PEM and allowed_signers.
+//! The trust file written, and the same in forms that other tools read: PEM and allowed_signers.
 
 use crate::evidence::allowed_signers::AllowedSigner;
 use crate::evidence::keys::PublishedKey;
@@ -7,28 +7,7 @@ use crate::evidence::sshsig::GIT_NAMESPACE;
 use crate::evidence::trust::{Trust, TrustedVerifier, VERSION};
 use crate::strict::quoted;
 use jiff::Timestamp;
-use serde::Serialize;
-use std::collections::BTreeMap;
 use std::fmt::Write;
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Json<'a> {
-    version: u64,
-    verifiers: Vec<JsonVerifier<'a>>,
-    repos: BTreeMap<&'a str, &'a str>,
-    allowed_signers: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct JsonVerifier<'a> {
-    id: &'a str,
-    keyid: String,
-    key: String,
-    valid_after: Option<Seconds>,
-    valid_before: Option<Seconds>,
-}
 
 impl Trust {
     /// `refgate.trust`.
@@ -51,19 +30,6 @@ impl Trust {
             toml += &log.checkpoint.as_ref().map(|text| lines("checkpoint", text)).unwrap_or_default();
         }
         toml
-    }
-
-    /// `refgate.trust.json`, for `verify.sh`: the same but for the log, which it does not read.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        let json = Json {
-            version: VERSION,
-            verifiers: self.verifiers.iter().map(json_verifier).collect(),
-            repos: self.repos.iter().map(|(name, uri)| (name.as_str(), uri.as_str())).collect(),
-            allowed_signers: self.to_allowed_signers(),
-        };
-        // Strings and numbers only: it can always be written.
-        serde_json::to_string_pretty(&json).map(|text| text + "\n").unwrap_or_default()
     }
 
     /// For `gpg.ssh.allowedSignersFile` and `ssh-keygen -Y verify`.
@@ -108,16 +74,6 @@ impl AllowedSigner {
             valid_before: until,
             key: key.key.key_data().into(),
         }
-    }
-}
-
-fn json_verifier(verifier: &TrustedVerifier) -> JsonVerifier<'_> {
-    JsonVerifier {
-        id: &verifier.id,
-        keyid: verifier.key.to_string(),
-        key: verifier.key.to_pem(),
-        valid_after: verifier.valid_after.map(Seconds::floor),
-        valid_before: verifier.valid_before.map(Seconds::floor),
     }
 }
 

@@ -30,6 +30,7 @@ mod statement;
 #[cfg(test)]
 mod testing;
 mod trust;
+mod trust_json;
 mod verify;
 mod vsa;
 

@@ -1,4 +1,4 @@
-//! `refgate.trust`: what a verifier believes, in one file. TOML, strict, with a version.
+//! `refgate.trust`: what a verifier believes, in one file. TOML, or the same as JSON; strict, with a version.
 //!
 //! Names the pairs of `verifier.id` and key that may sign, the repositories, who may sign notes, and the log. It must
 //! come from outside the tree under test. `export` writes it, and the forms that other tools read.
@@ -6,6 +6,7 @@
 use crate::evidence::allowed_signers::{AllowedSigner, parse_allowed_signers};
 use crate::evidence::key::PublicKey;
 use crate::evidence::spelling::{ResourceUri, Seconds};
+use crate::evidence::trust_json;
 use crate::model::RepoName;
 use crate::strict::{Problem, Problems, Table, Value, parse};
 use jiff::Timestamp;
@@ -56,11 +57,19 @@ pub enum UnknownRepo {
 }
 
 impl Trust {
-    /// Reads the file; all problems at once, each with its place.
+    /// Reads the file, TOML or JSON; of TOML all problems at once, each with its place.
     pub fn parse(file: &str, text: &str) -> Result<Self, Problems> {
+        let whole = |why: String| {
+            let list = vec![Problem::new(0..0, why)];
+            Problems { file: file.to_owned(), text: String::new(), list }
+        };
         if text.len() > FILE_BYTES_MAX {
-            let list = vec![Problem::new(0..0, format!("longer than {FILE_BYTES_MAX} bytes"))];
-            return Err(Problems { file: file.to_owned(), text: String::new(), list });
+            return Err(whole(format!("longer than {FILE_BYTES_MAX} bytes")));
+        }
+        // No TOML begins so.
+        if text.trim_start().starts_with('{') {
+            let toml = trust_json::to_toml(text).map_err(|error| whole(error.to_string()))?;
+            return parse(file, &toml, read);
         }
         parse(file, text, read)
     }

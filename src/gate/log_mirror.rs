@@ -3,10 +3,11 @@
 //!
 //! No push waits for it, nor for the witnesses. What could not be sent or cosigned now goes with the next round.
 
-use crate::config::Publish;
+use crate::config::{Publish, Witness};
 use crate::evidence::{self, KeyPurpose};
 use crate::forward::{Companion, Connection, Outcome, Source};
 use crate::gate::fault::Fault;
+use crate::gate::log_rounds::{LogRounds, Reason, Shown, seen};
 use crate::gate::notebook::Proving;
 use crate::gate::target::Base;
 use crate::gate::{Gate, Target};
@@ -14,26 +15,15 @@ use crate::git::files::{self, Files};
 use crate::git::notes::Committer;
 use crate::git::{Made, Objects, tree, upstream};
 use crate::model::{ObjectId, RefName, RefUpdate};
-use crate::tlog::{LogReader, ProofFile, SignedCheckpoint, StorageError, Tile, TileKind};
-use crate::witness::{KnownSizes, cosign};
+use crate::tlog::{LogReader, ProofFile, SignedCheckpoint, StorageError, Tile, TileKind, VerifyingKey};
+use crate::witness::{Cosigned, cosign};
 use jiff::Timestamp;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How often the same checkpoint is cosigned again, so that its age says nothing of the gate's.
-const HEARTBEAT: Duration = Duration::from_secs(3600);
-/// After a round that not all witnesses cosigned, the same checkpoint is shown to them no sooner.
-const RETRY: Duration = Duration::from_secs(60);
 /// Proof files on the ref; the hashes prove what is older.
 const PROOFS_MAX: usize = 64;
-
-/// What was published of the log, and when.
-#[derive(Debug, Default)]
-pub struct LogRounds {
-    sizes: KnownSizes,
-    cosigned: Option<(u64, Instant)>,
-    /// The same of a round that was not complete.
-    tried: Option<(u64, Instant)>,
-}
+/// Repositories without news that one round serves: the proofs of others wait meanwhile.
+const QUIET_MAX: usize = 4;
 
 impl Gate {
     /// Has the newest checkpoint cosigned, and brings the log's refs of the repositories up to date that need it.
@@ -44,47 +34,67 @@ impl Gate {
             Err(error) => return tracing::debug!(%error, "the log's files cannot be read"),
         };
         let mut rounds = self.log_rounds.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        // Else a witness that is away would mean a commit at each upstream every round.
-        if rounds.tried.is_some_and(|(size, when)| size == reader.size() && when.elapsed() < RETRY) {
-            return;
-        }
-        let (checkpoint, is_complete) = self.cosigned(&reader, &mut rounds);
-        rounds.tried = (!is_complete).then(|| (reader.size(), Instant::now()));
+        let checkpoint = self.cosigned(&reader, &mut rounds);
+        let shown = Shown { size: reader.size(), seen: seen(&checkpoint, &self.config.witnesses) };
+        let mut quiet = 0;
         for target in self.targets.values() {
-            let proving = target.notebook().to_prove();
-            if proving.is_empty() {
-                continue;
+            let mut proving = target.notebook().to_prove();
+            // What was decided since the reader looked is for the next round.
+            proving.retain(|one| one.index < reader.size());
+            let unproven = proving.iter().map(|one| one.index).max();
+            match rounds.reason(&target.name, unproven, &shown.seen, &self.config.witnesses, Instant::now()) {
+                Some(Reason::News) => {}
+                Some(Reason::Heartbeat) if quiet < QUIET_MAX => quiet += 1,
+                Some(Reason::Heartbeat) | None => continue,
             }
             match self.mirror_log(target, &reader, &checkpoint, &proving) {
-                Ok(()) if is_complete => target.notebook().has_proved(&proving),
-                Ok(()) => {}
-                Err(error) => tracing::warn!(repo = %target.name, %error, "the log's ref cannot be brought up to date"),
+                Ok(()) => {
+                    rounds.was_shown(&target.name, shown.clone(), Instant::now());
+                    if shown.seen.len() == self.config.witnesses.len() {
+                        target.notebook().has_proved(&proving);
+                    }
+                }
+                Err(error) => {
+                    rounds.was_not_shown(&target.name, Instant::now());
+                    tracing::warn!(repo = %target.name, %error, "the log's ref cannot be brought up to date");
+                }
             }
         }
     }
 
-    /// The checkpoint with what the witnesses say to it, and whether all of them did.
-    fn cosigned(&self, reader: &LogReader, rounds: &mut LogRounds) -> (SignedCheckpoint, bool) {
-        let size = reader.size();
-        let is_due = rounds.cosigned.is_none_or(|(known, when)| known != size || when.elapsed() > HEARTBEAT);
-        if self.config.witnesses.is_empty() || size == 0 || !is_due {
-            return (reader.checkpoint().clone(), true);
+    /// The checkpoint with what the witnesses say to it. Those are asked that have not said it yet, or long ago.
+    fn cosigned(&self, reader: &LogReader, rounds: &mut LogRounds) -> SignedCheckpoint {
+        let (size, now) = (reader.size(), Instant::now());
+        let mut checkpoint = rounds.known(reader.checkpoint());
+        let is_due = |witness: &&Witness| size > 0 && rounds.is_due(witness, size, now);
+        let asked: Vec<Witness> = self.config.witnesses.iter().filter(is_due).cloned().collect();
+        if asked.is_empty() {
+            return checkpoint;
         }
-        let cosigned = cosign(&self.config.witnesses, reader, &mut rounds.sizes);
-        for (name, error) in &cosigned.failures {
-            match error.is_fork() {
-                true => tracing::error!(witness = ?name, %error, "a witness knows another log of this name"),
-                false => tracing::warn!(witness = ?name, %error, "a witness did not cosign"),
+        let Cosigned { checkpoint: given, failures } = cosign(&asked, reader, &mut rounds.sizes);
+        let keys: Vec<VerifyingKey> = asked.iter().map(|witness| witness.key.clone()).collect();
+        if let Err(error) = checkpoint.add_cosignatures(given.note().signatures(), &keys) {
+            tracing::warn!(%error, "a checkpoint takes no more cosignatures");
+        }
+        let now = Instant::now();
+        for witness in &asked {
+            match failures.iter().find(|(name, _)| name == witness.key.name()) {
+                None => rounds.has_cosigned(witness, checkpoint.clone(), now),
+                Some((name, error)) => {
+                    rounds.has_not_cosigned(witness, error, now);
+                    match error.is_fork() {
+                        true => tracing::error!(witness = ?name, %error, "a witness knows another log of this name"),
+                        false => tracing::warn!(witness = ?name, %error, "a witness did not cosign"),
+                    }
+                }
             }
         }
-        let is_complete = cosigned.failures.is_empty();
-        if is_complete {
-            rounds.cosigned = Some((size, Instant::now()));
-        }
-        if let Err(error) = self.store.cosigned(cosigned.checkpoint.clone()) {
+        if failures.len() < asked.len()
+            && let Err(error) = self.store.cosigned(checkpoint.clone())
+        {
             tracing::warn!(%error, "a cosigned checkpoint cannot be published");
         }
-        (cosigned.checkpoint, is_complete)
+        checkpoint
     }
 
     fn mirror_log(
@@ -99,6 +109,9 @@ impl Gate {
         let failed = |error: crate::forward::ForwardError| Fault::Upstream(error.into());
         let connection = Connection::open(&target.upstream, limits, None).map_err(failed)?;
         let old = connection.refs().iter().find(|(name, _)| name == log).map(|(_, id)| *id);
+        if old.is_none() && proving.is_empty() {
+            return Ok(());
+        }
         if let Some(old) = old
             && !Objects::new(None, target.objects()).in_base(&old)
         {
@@ -145,7 +158,7 @@ impl Gate {
         let proofs = before.files.iter().filter(|(path, _)| before.is_ours && path.starts_with("proof/"));
         let is_full = proofs.clone().count() + proving.len() > PROOFS_MAX;
         files.extend(proofs.filter(|_| !is_full).map(|(path, entry)| (path.clone(), *entry)));
-        for Proving { index, digest } in proving.iter().rev().take(PROOFS_MAX).filter(|one| one.index < reader.size()) {
+        for Proving { index, digest } in proving.iter().rev().take(PROOFS_MAX) {
             let hashes = reader.inclusion(*index, reader.size()).map_err(failed)?;
             let proof = ProofFile { extra: None, index: *index, hashes, checkpoint: checkpoint.note().clone() };
             let path = format!("proof/{digest}.tlog-proof");

@@ -51,8 +51,11 @@ pub fn of(objects: &Objects, commit: &ObjectId) -> Result<ObjectId, ReadError> {
     commit_object.tree_id().map_err(|_| ReadError::Malformed(*commit))
 }
 
+/// Names and entries, in the order of the tree.
+pub type Listed = Vec<(Vec<u8>, Entry)>;
+
 /// The names and entries of one tree.
-pub fn list(objects: &Objects, tree: &ObjectId) -> Result<Vec<(Vec<u8>, Entry)>, ReadError> {
+pub fn list(objects: &Objects, tree: &ObjectId) -> Result<Listed, ReadError> {
     let mut buffer = Vec::new();
     objects.read(tree, Kind::Tree, &mut buffer)?;
     let entries = TreeRefIter::from_bytes(&buffer, gix::hash::Kind::Sha1).map(|entry| {
@@ -67,7 +70,7 @@ pub fn list(objects: &Objects, tree: &ObjectId) -> Result<Vec<(Vec<u8>, Entry)>,
 pub const BYTES_MAX: u64 = 8 << 20;
 
 /// The same; `None`: the tree has more bytes.
-pub fn list_of(objects: &Objects, tree: &ObjectId, bytes_max: u64) -> Result<Option<Vec<(Vec<u8>, Entry)>>, ReadError> {
+pub fn list_of(objects: &Objects, tree: &ObjectId, bytes_max: u64) -> Result<Option<Listed>, ReadError> {
     let (_, size) = objects.header(tree)?.ok_or(ReadError::Missing(*tree))?;
     if size > bytes_max { Ok(None) } else { list(objects, tree).map(Some) }
 }

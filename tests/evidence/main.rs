@@ -10,6 +10,8 @@ mod tools;
 mod trust;
 mod world;
 
+#[path = "../support/packages.rs"]
+mod packages;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -363,7 +363,7 @@ pub fn write(path: &Path, text: &str) {
     std::fs::write(path, text).expect("a file");
 }
 
-fn rand_suffix() -> String {
+pub fn rand_suffix() -> String {
     use std::sync::atomic::{AtomicUsize, Ordering};
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed).to_string()
