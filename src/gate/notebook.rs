@@ -90,7 +90,10 @@ impl Notebook {
         self.unproven.extend(stated.iter().map(proving));
         // While witnesses or the upstream are away for long, the oldest wait no more: hashes prove them too.
         self.unproven.drain(..self.unproven.len().saturating_sub(UNPROVEN_MAX));
-        self.recent.push_back(page.old);
+        // That there were none yet is not remembered: who deletes them is to be found out.
+        if page.old.is_some() {
+            self.recent.push_back(page.old);
+        }
         if self.recent.len() > RECENT_MAX {
             self.recent.pop_front();
         }

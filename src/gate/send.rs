@@ -72,7 +72,11 @@ impl Push<'_> {
                 Ok(page) => page,
                 Err(fault) => return (Err(ForwardError::Evidence(fault.to_string())), None),
             };
-            let source = Source { own: page.as_ref().map(|page| &page.made), ..source };
+            let source = match &page {
+                // The upstream may lack what the notes go on from: then git would take the refs and refuse the notes.
+                Some(page) if page.rewritten.is_some() => Source { own: None, pack: None, ..source },
+                _ => Source { own: page.as_ref().map(|page| &page.made), ..source },
+            };
             let companion = page.as_ref().map(|page| &page.companion);
             let sent = connection.push(approval, companion, source, options, relay);
             let Some(page) = page else { return (sent, None) };
