@@ -93,15 +93,33 @@ fn stop_on_signal(shutdown: CancellationToken) -> std::io::Result<impl Future<Ou
     })
 }
 
+/// Does something on a blocking thread. `None`: the gate stops, and it was not done when the time to drain was over; it may
+/// be waiting for an upstream, as a push may.
+async fn round<T: Send + 'static>(
+    gate: &Arc<Gate>,
+    shutdown: &CancellationToken,
+    work: impl FnOnce(&Gate) -> T + Send + 'static,
+) -> Option<T> {
+    let gate = Arc::clone(gate);
+    let time_max = gate.config.limits.drain_time_max;
+    let over = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(time_max).await;
+    };
+    tokio::select! {
+        done = tokio::task::spawn_blocking(move || work(&gate)) => done.ok(),
+        () = over => None,
+    }
+}
+
 /// Settles what could not be settled at the start, ever less often, until nothing is left.
 async fn settle_the_rest(gate: Arc<Gate>, shutdown: CancellationToken) {
     const PAUSE_MAX: Duration = Duration::from_secs(60);
     let mut pause = Duration::from_millis(250);
     loop {
-        let again = Arc::clone(&gate);
-        match tokio::task::spawn_blocking(move || again.settle_all()).await {
-            Ok(0) | Err(_) => return,
-            Ok(_) => pause = PAUSE_MAX.min(pause * 2),
+        match round(&gate, &shutdown, Gate::settle_all).await {
+            Some(0) | None => return,
+            Some(_) => pause = PAUSE_MAX.min(pause * 2),
         }
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -124,8 +142,7 @@ async fn tend(gate: Arc<Gate>, shutdown: CancellationToken) {
             () = shutdown.cancelled() => return,
             () = tokio::time::sleep(PAUSE) => {}
         }
-        let again = Arc::clone(&gate);
-        let _ = tokio::task::spawn_blocking(move || again.tend()).await;
+        round(&gate, &shutdown, Gate::tend).await;
     }
 }
 
@@ -139,9 +156,8 @@ async fn send_again(gate: Arc<Gate>, shutdown: CancellationToken) {
             () = shutdown.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
         }
-        let again = Arc::clone(&gate);
-        let left = tokio::task::spawn_blocking(move || again.send_again()).await;
-        pause = if matches!(left, Ok(0)) { PAUSE } else { PAUSE_MAX.min(pause * 2) };
+        let left = round(&gate, &shutdown, Gate::send_again).await;
+        pause = if left == Some(0) { PAUSE } else { PAUSE_MAX.min(pause * 2) };
     }
 }
 
@@ -154,8 +170,7 @@ async fn publish_log(gate: Arc<Gate>, shutdown: CancellationToken) {
             () = shutdown.cancelled() => is_last = true,
             () = tokio::time::sleep(PAUSE) => {}
         }
-        let again = Arc::clone(&gate);
-        let _ = tokio::task::spawn_blocking(move || again.publish_log()).await;
+        round(&gate, &shutdown, Gate::publish_log).await;
     }
 }
 
@@ -175,8 +190,7 @@ fn follow_policy(gate: Arc<Gate>, shutdown: CancellationToken) -> std::io::Resul
             let now = Stamp::of(&path);
             if asked || now != known {
                 known = now;
-                let gate = Arc::clone(&gate);
-                let _ = tokio::task::spawn_blocking(move || gate.reload_policy()).await;
+                round(&gate, &shutdown, Gate::reload_policy).await;
             }
         }
     })

@@ -210,6 +210,8 @@ fn stopped_with_a_push_that_never_ends() {
     std::fs::remove_file(world.upstream.join("hooks/pre-receive")).expect("there");
     world.start();
     wait_for(|| is_settled(&world));
+    let settled = world.records().iter().filter(|record| record["event"] == "settled-at-restart").count();
+    assert_eq!(settled, 1, "the stopped gate did not wait for the upstream");
     consistent(&world);
 }
 
