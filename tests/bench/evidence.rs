@@ -1,7 +1,8 @@
 //! Measures evidence at size: `evidence_bench [DECISIONS [DIRECTORY]]`.
 //!
 //! Writes decisions to a store with its log, as many pushes at once and one by one; puts their notes into a repository, a
-//! commit for every few, and fetches those at depth 1.
+//! commit for every few, and fetches those at depth 1, when one more note would begin the tree anew and at the end. What
+//! it made stays in DIRECTORY, if one is given: `tests/bench/evidence-at-size` starts a gate there.
 
 use refgate::evidence::*;
 use refgate::git::notes::{self, Addition, Base, Committer};
@@ -16,6 +17,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// As a gate is called without settings.
+const DOMAIN: &str = "localhost";
 const THREADS: u64 = 32;
 const SINGLE: u64 = 200;
 const NOTES_A_COMMIT: u64 = 20;
@@ -25,9 +28,14 @@ const NOTES_MAX: usize = 4096;
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let count: u64 = arguments.next().map_or(Ok(100_000), |number| number.parse())?;
-    let place = arguments.next().map_or_else(tempfile::tempdir, tempfile::tempdir_in)?;
+    let mut place = tempfile::tempdir()?;
+    if let Some(dir) = arguments.next() {
+        std::fs::create_dir_all(&dir)?;
+        place = tempfile::Builder::new().prefix("data-").disable_cleanup(true).tempdir_in(dir)?;
+    }
+    println!("in {}", place.path().display());
     let now = jiff::Timestamp::now();
-    let identity = Identity::new("gate.example");
+    let identity = Identity::new(DOMAIN);
     let keys = Arc::new(Keys::open(&place.path().join("keys"), now)?);
     let notary = Notary::new(place.path(), &identity, Arc::clone(&keys), now)?;
 
@@ -72,7 +80,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let start = Instant::now();
         let objects = Objects::new(None, &ObjectStore::open(&objects_dir)?);
         let base = Base { tree_of: tip, parents: tip.into_iter().collect() };
-        let by = Committer { name: "refgate", email: "refgate@gate.example", time_s: now.as_second() };
+        let by = Committer { name: "refgate", email: "refgate@localhost", time_s: now.as_second() };
         let sign = |commit: &[u8]| {
             sign_commit(commit, key).map_err(|e| refgate::git::ReadError::Open(std::io::Error::other(e)))
         };
@@ -80,19 +88,29 @@ fn main() -> Result<(), Box<dyn Error>> {
         made.store(&objects_dir)?;
         making += start.elapsed();
         tip = Some(commit);
-        if at % 500 == 499 || at + 1 == commits {
+        let is_largest =
+            (at + 1) * NOTES_A_COMMIT + NOTES_A_COMMIT > NOTES_MAX as u64 && at < NOTES_MAX as u64 / NOTES_A_COMMIT;
+        if at % 500 == 499 || at + 1 == commits || is_largest {
             git(&["-C", &repository.display().to_string(), "update-ref", "refs/notes/refgate", &commit.to_string()])?;
             git(&["-C", &repository.display().to_string(), "repack", "-adq"])?;
+        }
+        if is_largest {
+            fetch(&repository, &format!("{} notes", (at + 1) * NOTES_A_COMMIT))?;
         }
     }
     println!("one notes commit of {NOTES_A_COMMIT} notes: {:?}", making / commits as u32);
     println!("the notes ref with all its history: {}", size(&objects_dir));
-    let clone = place.path().join("clone");
-    git(&["init", "-q", &clone.display().to_string()])?;
+    fetch(&repository, "all of them")
+}
+
+fn fetch(repository: &Path, what: &str) -> Result<(), Box<dyn Error>> {
+    let place = tempfile::tempdir()?;
+    let clone = place.path().display().to_string();
+    git(&["init", "-q", &clone])?;
     let start = Instant::now();
     let url = format!("file://{}", repository.display());
-    git(&["-C", &clone.display().to_string(), "fetch", "-q", "--depth=1", &url, "refs/notes/refgate"])?;
-    println!("fetch of depth 1: {:?}, {}", start.elapsed(), size(&clone.join(".git/objects")));
+    git(&["-C", &clone, "fetch", "-q", "--depth=1", &url, "refs/notes/refgate"])?;
+    println!("fetch of depth 1 after {what}: {:?}, {}", start.elapsed(), size(&place.path().join(".git/objects")));
     Ok(())
 }
 
@@ -150,15 +168,15 @@ fn decision(n: u64, now: jiff::Timestamp) -> Decision {
     };
     Decision {
         gate: Gate {
-            domain: "gate.example".to_owned(),
-            verifier_id: "https://gate.example/refgate/v0".to_owned(),
+            domain: DOMAIN.to_owned(),
+            verifier_id: format!("https://{DOMAIN}/refgate/v0"),
             version: "0.1.0".to_owned(),
             build: Some(Sha256Digest::of(b"build")),
         },
         id: DecisionId::generate(),
         push: PushId::generate(),
         outcome: Outcome::Accepted,
-        resource: ResourceUri::parse("git+ssh://gate.example/app").expect("a URI"),
+        resource: ResourceUri::parse("git+ssh://localhost/app").expect("a URI"),
         subject: Subject {
             commit: id(n),
             tree: Some(id(n + 1)),
@@ -175,7 +193,7 @@ fn decision(n: u64, now: jiff::Timestamp) -> Decision {
         push_cert: None,
         client_claims: BTreeMap::from([("agent".to_owned(), "git/2.47.3-Linux".into())]),
         policy: PolicyUsed {
-            uri: "https://gate.example/policy".to_owned(),
+            uri: format!("https://{DOMAIN}/policy"),
             digest: Sha256Digest::of(b"policy"),
             commit: None,
             mode: PolicyMode::Enforce,
