@@ -101,7 +101,7 @@ fn store() -> (tempfile::TempDir, Store, DecisionEntry) {
     let store = Store::open(data.path()).expect("opened");
     let entry = held();
     store.decided(&entry).expect("held");
-    store.stepped(approval(&entry, "dana")).expect("approved");
+    store.stepped(approval(&entry, "dana"), Vec::new()).expect("approved");
     (data, store, entry)
 }
 

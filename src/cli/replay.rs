@@ -116,6 +116,7 @@ fn recorded(store: &Store, index: u64) -> Result<Recorded, super::Failure> {
                 entry: decision.ok_or("the push's first decision is gone")?,
             })
         }
+        Record::Hold(_) => Err("it is the end of a held push, which nothing was judged for".into()),
         _ => Err("it is no decision".into()),
     }
 }

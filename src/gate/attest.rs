@@ -8,10 +8,11 @@ use crate::evidence::{
 use crate::gate::changes::Changes;
 use crate::gate::judge::Push;
 use crate::git::{Objects, tree};
-use crate::model::{Effect, Finding, ObjectId, PushFacts, RefUpdate, UpdateFacts, UpdateKind};
+use crate::model::{Effect, ObjectId, PushFacts, RefUpdate, UpdateFacts, UpdateKind};
 use crate::policy::{Judgement, Policy};
 use crate::record::PushCertEntry;
 use crate::store::Notary;
+use bstr::BString;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -89,7 +90,11 @@ impl Push<'_> {
     /// The statements of a decision, in the order of its updates; none where the gate makes none.
     pub(super) fn state(&self, stating: &Stating<'_>) -> Vec<Decision> {
         let (Some(attest), Some(resource)) = (self.attest, &self.target.resource) else { return Vec::new() };
-        let evaluations = self.evaluations(stating.judgement);
+        let Judgement { findings, .. } = stating.judgement;
+        let rules = self.policy.rule_ids(&self.target.name).into_iter();
+        let passed = rules.filter(|rule| !findings.iter().any(|finding| finding.rule == *rule));
+        let found = findings.iter().map(|one| (one.rule.as_str(), one.effect, one.place.path.as_ref()));
+        let evaluations = evaluations(found, passed);
         let principal = &self.session.principal;
         let since = SignedDuration::try_from(self.begun.elapsed()).unwrap_or_default();
         let received = stating.time.checked_sub(since).unwrap_or(stating.time);
@@ -132,50 +137,50 @@ impl Push<'_> {
         };
         stating.updates.iter().filter_map(one).collect()
     }
-
-    /// What each rule had to say: those that found nothing too.
-    fn evaluations(&self, judgement: &Judgement) -> Vec<Evaluation> {
-        let mut found: BTreeMap<&str, (RuleResult, Vec<&Finding>)> = BTreeMap::new();
-        for finding in &judgement.findings {
-            let (result, findings) = found.entry(&finding.rule).or_insert((RuleResult::Pass, Vec::new()));
-            let this = result_of(finding.effect);
-            if this as u8 > *result as u8 {
-                *result = this;
-            }
-            findings.push(finding);
-        }
-        let mut room = PATHS_BYTES_MAX;
-        let mut evaluations: Vec<Evaluation> = Vec::new();
-        for (rule, (result, findings)) in found {
-            let mut paths: Vec<_> = findings.iter().filter_map(|finding| finding.place.path.clone()).collect();
-            paths.sort();
-            paths.dedup();
-            let (listed, blob) = Paths::new(paths.clone());
-            let bytes: usize = paths.iter().map(|path| path.len() * 2 + 3).sum();
-            let paths = match blob {
-                None if bytes <= room => {
-                    room -= bytes;
-                    listed
-                }
-                None => Paths::named(&paths),
-                Some(_) => listed,
-            };
-            evaluations.push(Evaluation { rule: rule.to_owned(), result, paths, evidence: None });
-        }
-        let passed = self.policy.rule_ids(&self.target.name).into_iter();
-        let passed = passed.filter(|rule| !judgement.findings.iter().any(|finding| finding.rule == *rule));
-        evaluations.extend(passed.map(|rule| Evaluation {
-            rule: rule.to_owned(),
-            result: RuleResult::Pass,
-            paths: Paths::Listed(Vec::new()),
-            evidence: None,
-        }));
-        evaluations.truncate(RULES_MAX);
-        evaluations
-    }
 }
 
-fn cert(entry: &PushCertEntry) -> Option<PushCert> {
+/// What each rule had to say, from its findings; then those that found nothing.
+pub(super) fn evaluations<'a>(
+    findings: impl Iterator<Item = (&'a str, Effect, Option<&'a BString>)>,
+    passed: impl Iterator<Item = &'a str>,
+) -> Vec<Evaluation> {
+    let mut found: BTreeMap<&str, (RuleResult, Vec<BString>)> = BTreeMap::new();
+    for (rule, effect, path) in findings {
+        let (result, paths) = found.entry(rule).or_insert((RuleResult::Pass, Vec::new()));
+        let this = result_of(effect);
+        if this as u8 > *result as u8 {
+            *result = this;
+        }
+        paths.extend(path.cloned());
+    }
+    let mut room = PATHS_BYTES_MAX;
+    let mut evaluations: Vec<Evaluation> = Vec::new();
+    for (rule, (result, mut paths)) in found {
+        paths.sort();
+        paths.dedup();
+        let (listed, blob) = Paths::new(paths.clone());
+        let bytes: usize = paths.iter().map(|path| path.len() * 2 + 3).sum();
+        let paths = match blob {
+            None if bytes <= room => {
+                room -= bytes;
+                listed
+            }
+            None => Paths::named(&paths),
+            Some(_) => listed,
+        };
+        evaluations.push(Evaluation { rule: rule.to_owned(), result, paths, evidence: None });
+    }
+    evaluations.extend(passed.map(|rule| Evaluation {
+        rule: rule.to_owned(),
+        result: RuleResult::Pass,
+        paths: Paths::Listed(Vec::new()),
+        evidence: None,
+    }));
+    evaluations.truncate(RULES_MAX);
+    evaluations
+}
+
+pub(super) fn cert(entry: &PushCertEntry) -> Option<PushCert> {
     let (status, nonce_status) = (entry.status.as_str().to_owned(), entry.nonce_status.as_str().to_owned());
     Some(PushCert { digest: Sha256Digest::parse(&entry.sha256)?, status, nonce_status })
 }
@@ -202,7 +207,7 @@ fn claims(client: &[u8]) -> BTreeMap<String, bstr::BString> {
 }
 
 /// The revision that a ref update is about. What was refused before its objects could be read is named as it came.
-fn subject(objects: &Objects, update: &RefUpdate, facts: Option<&UpdateFacts>) -> Option<Subject> {
+pub(super) fn subject(objects: &Objects, update: &RefUpdate, facts: Option<&UpdateFacts>) -> Option<Subject> {
     let (commit, tag) = match facts {
         Some(UpdateFacts { commit: Some(commit), tags, .. }) => (*commit, tags.first().map(|tag| tag.id)),
         Some(_) | None => peeled(objects, update.new.or(update.old)?),

@@ -2,6 +2,7 @@
 
 use crate::evidence::{Decision as Statement, Outcome};
 use crate::gate::attest::Stating;
+use crate::gate::ended::End;
 use crate::gate::fault::Fault;
 use crate::gate::judge::{Judged, Push};
 use crate::gate::push::Pushed;
@@ -9,7 +10,7 @@ use crate::gate::records;
 use crate::git::Objects;
 use crate::model::{Purpose, PushId};
 use crate::observe::Stage;
-use crate::record::{DecisionEntry, HoldEntry, Verdict};
+use crate::record::{DecisionEntry, Verdict};
 use crate::store::Written;
 use std::time::Instant;
 
@@ -29,10 +30,11 @@ impl Push<'_> {
         &self,
         entry: &DecisionEntry,
         decisions: Vec<Statement>,
-        replaced: Vec<HoldEntry>,
+        replaced: Vec<End>,
         told: Vec<PushId>,
     ) -> Result<Written, Fault> {
         let begun = Instant::now();
+        let replaced = replaced.into_iter().map(|end| (end.step, end.decisions)).collect();
         let written = self.store.decided_over(entry, decisions, replaced, told)?;
         self.metrics.stage(Stage::Record, begun.elapsed());
         self.count(entry);

@@ -2,6 +2,7 @@
 //!
 //! A push that is not there and one that the caller may not see get the same answer.
 
+use crate::gate::ended::Ending;
 use crate::gate::fault::Fault;
 use crate::gate::hold::later;
 use crate::gate::release::Released;
@@ -206,7 +207,8 @@ impl Gate {
     fn end(&self, hold: &Hold, step: HoldStep, session: &Session, reason: String) -> Result<(), DeskError> {
         let hold = self.still_waiting(hold.clone(), Timestamp::now())?;
         let policy = self.policy();
-        self.store.stepped(self.step(&hold, step, &policy, session, reason))?;
+        let end = self.ending(&hold, &policy, Ending { step, by: Some(actor(session)), reason: &reason });
+        self.store.stepped(end.step, end.decisions)?;
         self.packs.remove(hold.push);
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! A push that needs a human: kept whole, recorded, and answered at once.
 
-use crate::gate::desk::hold_entry;
+use crate::gate::ended::{End, Ending};
 use crate::gate::fault::Fault;
 use crate::gate::held::HeldPacks;
 use crate::gate::judge::{Judged, Push};
@@ -9,7 +9,7 @@ use crate::gate::push::Pushed;
 use crate::model::{Effect, Finding, HoldState, Place, PushId, RefName};
 use crate::policy::{Decision, Demand};
 use crate::receive::{Receipt, Reply, Retry, Standing, Verdict};
-use crate::record::{HoldEntry, HoldStep, UpdateEntry};
+use crate::record::{HoldStep, UpdateEntry};
 use crate::store::{Hold, StoreError, holds};
 use jiff::{SignedDuration, Timestamp};
 use std::time::{Duration, Instant};
@@ -60,12 +60,12 @@ impl Push<'_> {
                 entry.hold_until = Some(later(entry.time, self.limits.hold_time_max));
                 entry.held_bytes = Some(bytes);
                 let refs: Vec<&RefName> = entry.updates.iter().map(|update| &update.name).collect();
-                replaced = self.replaced(&refs, &entry.policy)?;
+                replaced = self.replaced(&refs)?;
                 let quarantine = std::mem::replace(&mut pushed.quarantine, packs.nothing());
                 packs.keep(self.id, quarantine).map_err(Fault::Held)?;
             }
         }
-        let ids: Vec<PushId> = replaced.iter().map(|step| step.push).collect();
+        let ids: Vec<PushId> = replaced.iter().map(|end| end.step.push).collect();
         let mut push = known.map_or(self.id, |known| known.push);
         match self.record(&entry, decisions.clone(), replaced, notes.pushes()) {
             Ok(written) => {
@@ -121,18 +121,17 @@ impl Push<'_> {
     }
 
     /// Held pushes of the same principal to one of these refs, whose place this push takes.
-    pub(super) fn replaced(&self, refs: &[&RefName], policy: &str) -> Result<Vec<HoldEntry>, Fault> {
-        if self.holds.is_none() || refs.is_empty() {
-            return Ok(Vec::new());
-        }
+    pub(super) fn replaced(&self, refs: &[&RefName]) -> Result<Vec<End>, Fault> {
+        let Some(packs) = self.holds.filter(|_| !refs.is_empty()) else { return Ok(Vec::new()) };
         let (repo, principal) = (&self.target.name, &self.session.principal.name);
         let found = self.store.ask(|tables| holds::overlapping(tables, repo, principal, refs))?;
         let reason = "a newer push to the same ref took its place";
-        let step = |hold: &Hold| HoldEntry {
-            replaced_by: Some(self.id),
-            ..hold_entry(hold, HoldStep::Supersede, policy, reason)
+        let end = |hold: &Hold| {
+            let mut end = self.ending(packs, hold, Ending { step: HoldStep::Supersede, by: None, reason });
+            end.step.replaced_by = Some(self.id);
+            end
         };
-        Ok(found.iter().map(step).collect())
+        Ok(found.iter().map(end).collect())
     }
 
     /// How the push stands; if its client asked for it, after a human has said something, or after that time.

@@ -10,6 +10,7 @@ mod certificates;
 mod changes;
 mod decide;
 mod desk;
+mod ended;
 mod existing;
 mod fault;
 mod feed;
@@ -73,7 +74,6 @@ use crate::wire::pkt_line;
 use held::HeldPacks;
 use jiff::Timestamp;
 use log_rounds::LogRounds;
-use outside::Contact;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -318,7 +318,7 @@ impl Gate {
         };
         let limits = &self.config.limits;
         let policy = self.policy();
-        let contact = Contact { attest: &self.attest, target, store: &self.store, policy: &policy };
+        let contact = self.contact(target, &policy);
         if let Err(error) = contact.refresh(mirror, limits) {
             tracing::warn!(%repo, %error, "the upstream cannot be asked for a fetch");
             if !may_serve_stale(mirror, settings.stale_fetch) {

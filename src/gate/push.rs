@@ -3,6 +3,7 @@
 use crate::forward::{Connection, ForwardError, Outcome, RefOutcome, Source};
 use crate::gate::answer::retry_after;
 use crate::gate::asked::{self, Asked};
+use crate::gate::ended::End;
 use crate::gate::fault::Fault;
 use crate::gate::judge::{Judged, Push};
 use crate::gate::notes::Notes;
@@ -334,13 +335,13 @@ impl Push<'_> {
             sent.iter().any(|outcome| outcome.name == update.name && matches!(outcome.outcome, Outcome::Ok(_)))
         };
         let refs: Vec<&RefName> = approval.updates().iter().filter(has_moved).map(|update| &update.name).collect();
-        let steps = self.replaced(&refs, self.policy.digest()).unwrap_or_else(|error| {
+        let ends = self.replaced(&refs).unwrap_or_else(|error| {
             tracing::error!(%error, "held pushes to the same refs cannot be read");
             Vec::new()
         });
-        for step in steps {
+        for End { step, decisions } in ends {
             let push = step.push;
-            match self.store.stepped(step) {
+            match self.store.stepped(step, decisions) {
                 Ok(_) => self.holds.iter().for_each(|packs| packs.remove(push)),
                 Err(error) => tracing::warn!(push.id = %push, %error, "a held push is not superseded"),
             }

@@ -88,7 +88,10 @@ impl Gate {
         approvers.extend(new.map(|actor| actor.principal.clone()));
         let approvers: Vec<PrincipalName> = approvers.into_iter().collect();
         let Some(principal) = policy.principal(&hold.principal).cloned() else {
-            return self.refuse_release(case, approval, vec![unknown_pusher()], Vec::new());
+            let (finding, contact) = (unknown_pusher(), self.contact(target, policy));
+            let end = (Evidence::Rejected, finding.rule.as_str());
+            let decisions = contact.ended(&self.packs, entry, end, Timestamp::now());
+            return self.refuse_release(case, approval, vec![finding], decisions);
         };
         let session = Session { principal, key_fingerprint: entry.key.clone(), peer: entry.peer };
         let under_way = UnderWay::begin_release(&target.locks(), hold.push).map_err(Fault::Held)?;
@@ -125,7 +128,7 @@ impl Gate {
             }
             Decision::Hold => {
                 if let Some(approval) = approval {
-                    self.store.stepped(approval)?;
+                    self.store.stepped(approval, Vec::new())?;
                 }
                 Ok(Released::Missing(judged.judgement.demands))
             }
@@ -230,16 +233,6 @@ impl Gate {
         };
         self.store.released(approval, entry, decisions)?;
         Ok(Released::Refused(findings))
-    }
-
-    /// The decision by which a push was held.
-    pub(super) fn decision_of(&self, hold: &Hold) -> Result<DecisionEntry, StoreError> {
-        let records = self.store.find(hold.push)?;
-        let decision = records.into_iter().find_map(|stored| match stored.record {
-            crate::record::Record::Decision(entry) => Some(entry),
-            _ => None,
-        });
-        decision.ok_or(StoreError::NotHeld(hold.push))
     }
 }
 

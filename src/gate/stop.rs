@@ -1,9 +1,10 @@
 //! Stop switches: a repository that nothing is forwarded to, a principal whose keys open nothing.
 
-use crate::gate::desk::{DeskError, actor, hold_entry, visible};
+use crate::gate::desk::{DeskError, actor, visible};
+use crate::gate::ended::Ending;
 use crate::gate::{Gate, Session};
 use crate::model::{PrincipalKind, PrincipalName, RepoName};
-use crate::record::{Actor, Control, ControlEntry, HoldEntry, HoldStep};
+use crate::record::{Actor, Control, ControlEntry, HoldStep};
 use crate::store::{Freeze, Revoked, StoreError, holds};
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -100,13 +101,12 @@ impl Gate {
 
     /// Ends what waits of somebody who was revoked, and says how many pushes that were.
     pub(super) fn drop_holds(&self, name: &PrincipalName, by: Option<Actor>) -> Result<usize, StoreError> {
-        let policy = self.policy().digest().to_owned();
+        let policy = self.policy();
         let mut count = 0;
         for hold in self.store.ask(|tables| holds::waiting_of(tables, name))? {
-            let updates = self.decision_of(&hold).map(|entry| entry.updates).unwrap_or_default();
-            let entry = hold_entry(&hold, HoldStep::Revoke, &policy, "its pusher was revoked");
-            let step = HoldEntry { updates, by: by.clone(), ..entry };
-            match self.store.stepped(step) {
+            let ending = Ending { step: HoldStep::Revoke, by: by.clone(), reason: "its pusher was revoked" };
+            let end = self.ending(&hold, &policy, ending);
+            match self.store.stepped(end.step, end.decisions) {
                 // Decided meanwhile.
                 Err(StoreError::HoldIs(..)) => continue,
                 result => result?,

@@ -1,9 +1,9 @@
 //! What happens to held pushes by itself: they expire, and approved ones that did not get to the upstream are tried again.
 
-use crate::gate::desk::hold_entry;
+use crate::gate::ended::Ending;
 use crate::gate::{Gate, Released};
 use crate::model::PushId;
-use crate::record::{HoldEntry, HoldStep};
+use crate::record::HoldStep;
 use crate::store::{Hold, StoreError, holds};
 use jiff::Timestamp;
 use std::collections::HashSet;
@@ -60,10 +60,9 @@ impl Gate {
     }
 
     pub(super) fn expire(&self, hold: &Hold) -> Result<(), StoreError> {
-        let updates = self.decision_of(hold).map(|entry| entry.updates).unwrap_or_default();
-        let (policy, reason) = (self.policy(), "nobody decided in time (hold_time_max)");
-        let step = HoldEntry { updates, ..hold_entry(hold, HoldStep::Expire, policy.digest(), reason) };
-        match self.store.stepped(step) {
+        let reason = "nobody decided in time (hold_time_max)";
+        let end = self.ending(hold, &self.policy(), Ending { step: HoldStep::Expire, by: None, reason });
+        match self.store.stepped(end.step, end.decisions) {
             // Somebody decided at the last moment.
             Err(StoreError::HoldIs(..)) => return Ok(()),
             result => result?,

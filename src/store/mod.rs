@@ -179,23 +179,27 @@ impl Store {
         self.write(Record::Event(entry.clone()))
     }
 
-    /// Writes a decision with its statements, held pushes whose place it takes, and those of which its pusher now hears:
-    /// all or nothing.
+    /// Writes a decision with its statements, the ends of held pushes whose place it takes with theirs, and those of which
+    /// its pusher now hears: all or nothing. What comes back as stated is of this push.
     pub fn decided_over(
         &self,
         entry: &DecisionEntry,
         decisions: Vec<Decision>,
-        replaced: Vec<HoldEntry>,
+        replaced: Vec<(HoldEntry, Vec<Decision>)>,
         told: Vec<PushId>,
     ) -> Result<Written, StoreError> {
         let draft = Draft { decisions, ..Record::Decision(entry.clone()).into() };
-        let drafts = std::iter::once(draft).chain(replaced.into_iter().map(|step| Record::Hold(step).into()));
-        self.write_all(drafts.collect(), told.into_iter().map(Side::Told).collect())
+        let step = |(step, decisions)| Draft { decisions, ..Record::Hold(step).into() };
+        let drafts = std::iter::once(draft).chain(replaced.into_iter().map(step));
+        let mut written = self.write_all(drafts.collect(), told.into_iter().map(Side::Told).collect())?;
+        written.stated.retain(|stated| stated.decision.push == entry.push);
+        Ok(written)
     }
 
-    /// Writes a step of a held push.
-    pub fn stepped(&self, entry: HoldEntry) -> Result<Sequence, StoreError> {
-        self.write(Record::Hold(entry))
+    /// Writes a step of a held push, with its statements if it ends there.
+    pub fn stepped(&self, entry: HoldEntry, decisions: Vec<Decision>) -> Result<Sequence, StoreError> {
+        let draft = Draft { decisions, ..Record::Hold(entry).into() };
+        self.write_all(vec![draft], Vec::new()).map(|written| written.seq)
     }
 
     /// Writes that a held push goes on or is refused, with its statements, and with the approval that made it so, if

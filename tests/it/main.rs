@@ -10,6 +10,7 @@ mod ci;
 mod crash;
 mod cves;
 mod drop_in;
+mod ended;
 mod evidence;
 mod evidence_attacks;
 mod fetch;
