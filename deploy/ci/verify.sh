@@ -68,6 +68,15 @@ while test "$key" -lt "$keys"; do
 	key=$((key + 1))
 done
 
+# A repository that lies as files in the tree under test must not do; those cannot have a .git.
+git() { command git -c safe.bareRepository=explicit "$@"; }
+if test -z "${GIT_DIR:-}"; then
+	case $(git rev-parse --absolute-git-dir 2>/dev/null) in
+	*/.git | */.git/*) ;;
+	*) cannot "this is no work tree of a git repository; of a bare one, GIT_DIR says where it is" ;;
+	esac
+fi
+
 rev=${1:-HEAD}
 commit=$(git rev-parse --verify --quiet --end-of-options "$rev^{commit}") || cannot "there is no commit $rev here"
 tree=$(git rev-parse --verify --quiet --end-of-options "$commit^{tree}") || cannot "the tree of $rev is not here"
@@ -102,7 +111,7 @@ while test ${#rest} -gt 2; do
 	rest=$tail
 done
 # shellcheck disable=SC2086
-blobs=$(git ls-tree "$notes" -- $paths | awk '$2 == "blob" { print $3 }')
+blobs=$(git ls-tree --full-tree "$notes" -- $paths | awk '$2 == "blob" { print $3 }')
 : >"$tmp/note"
 for blob in $blobs; do
 	test "$(git cat-file -s "$blob")" -le 4194304 || refuse "the note is longer than 4194304 bytes"

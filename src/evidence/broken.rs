@@ -20,6 +20,8 @@ pub enum Broken {
     Unknown(ObjectId),
     #[error("the chain is broken at {0}: its decision is not the log's entry {1}, which the next decision names")]
     WrongIndex(ObjectId, u64),
+    #[error("the chain cannot be followed beyond {0}: the log's hashes are not here")]
+    NoHashes(ObjectId),
     #[error("the base {0} is not on the chain")]
     OtherBase(ObjectId),
     #[error("the chain is longer than {0} moves; --since names a trusted base")]
@@ -44,6 +46,7 @@ impl Broken {
             Self::NotAccepted(..) => "chain-not-accepted",
             Self::Unknown(_) => "chain-unknown",
             Self::WrongIndex(..) => "chain-wrong-index",
+            Self::NoHashes(_) => "chain-no-hashes",
             Self::OtherBase(_) => "chain-other-base",
             Self::TooLong(_) => "chain-too-long",
             Self::PolicyReturned(..) => "policy-returned",
@@ -55,7 +58,7 @@ impl Broken {
     pub fn commit(&self) -> Option<ObjectId> {
         match self {
             Self::NoNote(id) | Self::NoteTooLong(id) | Self::Unknown(id) => Some(*id),
-            Self::WrongIndex(id, _) | Self::OtherBase(id) => Some(*id),
+            Self::WrongIndex(id, _) | Self::NoHashes(id) | Self::OtherBase(id) => Some(*id),
             Self::NoDecision(id) | Self::ExternalUpdate(id) => *id,
             Self::NotAccepted(id, _) | Self::PolicyReturned(_, id) => *id,
             Self::TooLong(_) => None,

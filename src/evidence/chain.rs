@@ -62,7 +62,6 @@ pub struct Chain {
     pub policies: Vec<Sha256Digest>,
     /// Of a policy that came back, where that is allowed.
     pub returned: Vec<Sha256Digest>,
-    pub order: Order,
 }
 
 /// Where a chain begins.
@@ -71,13 +70,6 @@ pub enum Base {
     /// With the ref itself, created through the gate.
     Created,
     Since(ObjectId),
-}
-
-/// Whether each decision was seen at its place in the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    Checked,
-    Unchecked,
 }
 
 /// Follows the chain to its base, or to where it is broken.
@@ -92,14 +84,14 @@ pub fn walk<E>(
     if let Some(broken) = later(trust, q, &link, sources)? {
         return Ok(Err(broken));
     }
-    let (mut index, mut moves, mut order) = (q.index, 1, Order::Checked);
+    let (mut index, mut moves) = (q.index, 1);
     let mut policies = Policies::default();
     loop {
         if let Err(broken) = link.let_through().and_then(|()| policies.add(&link, q.on_return)) {
             return Ok(Err(broken));
         }
         let old = match next(q, &link) {
-            Next::Base(base) => return Ok(Ok(policies.chain(base, moves, order))),
+            Next::Base(base) => return Ok(Ok(policies.chain(base, moves))),
             Next::Broken(broken) => return Ok(Err(broken)),
             Next::From(old) => old,
         };
@@ -116,29 +108,25 @@ pub fn walk<E>(
             NoteOf::TooLong => Err(Broken::NoteTooLong(old)),
         };
         match found {
-            Ok((found, position)) => {
-                link = found;
-                if position == Position::Unknown {
-                    order = Order::Unchecked;
-                }
-            }
+            Ok(found) => link = found,
             Err(broken) => return Ok(Err(broken)),
         }
         (index, moves) = (before, moves + 1);
     }
 }
 
-/// The ref may have come to the commit a second time, past the gate: then its note says so.
+/// The ref may have come to the commit a second time, past the gate: then its note says so. What was decided after what
+/// tells their count for the repository: clocks do not, and the tag's object need not be here.
 fn later<E>(
     trust: &Trust,
     q: &ChainQuestion<'_>,
     first: &Link,
     sources: &ChainSources<'_, E>,
 ) -> Result<Option<Broken>, E> {
-    let Some(new) = first.new else { return Ok(None) };
-    let NoteOf::Note(note) = (sources.note)(new)? else { return Ok(None) };
+    let Some(commit) = first.commit.or(first.new) else { return Ok(None) };
+    let NoteOf::Note(note) = (sources.note)(commit)? else { return Ok(None) };
     let of_commit = links(trust, q, &note).map(|(_, link)| link).filter(|link| link.new == first.new);
-    let newest = of_commit.filter(|link| link.decided > first.decided).max_by_key(|link| link.decided);
+    let newest = of_commit.filter(|link| link.repo_seq > first.repo_seq).max_by_key(|link| link.repo_seq);
     Ok(newest.and_then(|link| link.let_through().err()))
 }
 
@@ -165,25 +153,26 @@ fn next(q: &ChainQuestion<'_>, link: &Link) -> Next {
     }
 }
 
-/// The decision by which the ref came to `old`, of those in its note: the one at the leaf that is named. Where the log's
-/// hashes are not there, the newest that is not newer than its successor.
+/// The decision by which the ref came to `old`, of those in its note: the one at the leaf that is named. Without the log's
+/// hashes nobody can tell: the leaf may be a move past the gate, of which the note says nothing.
 fn previous<E>(
     trust: &Trust,
     q: &ChainQuestion<'_>,
     note: &[u8],
     (old, index, after): (ObjectId, u64, &Link),
     sources: &ChainSources<'_, E>,
-) -> Result<Result<(Link, Position), Broken>, E> {
-    let came_here = |link: &Link| link.new == Some(old) && link.decided <= after.decided;
+) -> Result<Result<Link, Broken>, E> {
+    let came_here = |link: &Link| link.new == Some(old) && link.repo_seq < after.repo_seq;
     let mut candidates: Vec<(&[u8], Link)> = links(trust, q, note).filter(|(_, link)| came_here(link)).collect();
-    candidates.sort_by_key(|(_, link)| std::cmp::Reverse(link.decided));
+    candidates.sort_by_key(|(_, link)| std::cmp::Reverse(link.repo_seq));
     if candidates.is_empty() {
         return Ok(Err(Broken::NoDecision(Some(old))));
     }
     for (line, link) in candidates {
-        let position = (sources.position)(line, index)?;
-        if position != Position::Differs {
-            return Ok(Ok((link, position)));
+        match (sources.position)(line, index)? {
+            Position::Holds => return Ok(Ok(link)),
+            Position::Differs => {}
+            Position::Unknown => return Ok(Err(Broken::NoHashes(old))),
         }
     }
     Ok(Err(Broken::WrongIndex(old, index)))
@@ -212,9 +201,9 @@ impl Policies {
         Ok(())
     }
 
-    fn chain(self, base: Base, moves: usize, order: Order) -> Chain {
+    fn chain(self, base: Base, moves: usize) -> Chain {
         let policies = self.runs.into_iter().rev().map(|(digest, _)| digest).collect();
-        Chain { base, moves, policies, returned: self.returned, order }
+        Chain { base, moves, policies, returned: self.returned }
     }
 }
 
@@ -248,7 +237,7 @@ mod tests {
 
     fn ask(
         count: u64,
-        moves_max: usize,
+        (moves_max, position): (usize, Position),
         change: impl FnOnce(&mut HashMap<ObjectId, Vec<u8>>),
     ) -> Result<Chain, Broken> {
         let (line, mut notes) = moves(count);
@@ -264,16 +253,23 @@ mod tests {
             moves_max,
         };
         let note = |id: ObjectId| Ok::<_, Infallible>(notes.get(&id).cloned().map_or(NoteOf::Nothing, NoteOf::Note));
-        let position = |_: &[u8], _: u64| Ok::<_, Infallible>(Position::Unknown);
+        let position = |_: &[u8], _: u64| Ok::<_, Infallible>(position);
         let Ok(answer) = walk(&trust, &question, &ChainSources { note: &note, position: &position });
         answer
     }
 
     #[test]
     fn a_chain_is_followed_up_to_its_limit() {
-        let chain = ask(3, 3, |_| {}).expect("whole");
-        assert_eq!((chain.moves, chain.base, chain.order), (3, Base::Created, Order::Unchecked));
-        assert_eq!(ask(4, 3, |_| {}), Err(Broken::TooLong(3)));
+        let chain = ask(3, (3, Position::Holds), |_| {}).expect("whole");
+        assert_eq!((chain.moves, chain.base), (3, Base::Created));
+        assert_eq!(ask(4, (3, Position::Holds), |_| {}), Err(Broken::TooLong(3)));
+    }
+
+    #[test]
+    fn without_the_hashes_of_the_log_there_is_no_chain() {
+        assert_eq!(ask(3, (3, Position::Unknown), |_| {}), Err(Broken::NoHashes(at(1))));
+        assert_eq!(ask(3, (3, Position::Differs), |_| {}), Err(Broken::WrongIndex(at(1), 2)));
+        assert_eq!(ask(1, (3, Position::Unknown), |_| {}).map(|chain| chain.moves), Ok(1), "its end is proven");
     }
 
     #[test]
@@ -281,9 +277,10 @@ mod tests {
         let (_, notes) = moves(2);
         let length = notes[&at(0)].len();
         for byte in 0..length {
-            let broken = ask(2, 9, |notes| notes.get_mut(&at(0)).expect("a note")[byte] ^= 1 << (byte % 7));
+            let broken =
+                ask(2, (9, Position::Holds), |notes| notes.get_mut(&at(0)).expect("a note")[byte] ^= 1 << (byte % 7));
             assert_eq!(broken, Err(Broken::NoDecision(Some(at(0)))), "byte {byte}");
-            let cut = ask(2, 9, |notes| notes.get_mut(&at(0)).expect("a note").truncate(byte));
+            let cut = ask(2, (9, Position::Holds), |notes| notes.get_mut(&at(0)).expect("a note").truncate(byte));
             assert_eq!(cut, Err(Broken::NoDecision(Some(at(0)))), "cut at {byte}");
         }
     }

@@ -6,7 +6,7 @@ use crate::evidence::decision_form::PREDICATE_PATH;
 use crate::evidence::digest::Sha256Digest;
 use crate::evidence::dsse::Envelope;
 use crate::evidence::reading::DecisionRead;
-use crate::evidence::spelling::{self, ResourceUri, Seconds};
+use crate::evidence::spelling::{self, ResourceUri};
 use crate::evidence::statement::{self, Statement};
 use crate::evidence::trust::Trust;
 use crate::model::{ObjectId, RefName};
@@ -21,8 +21,9 @@ pub struct Link {
     /// What a tag stands for.
     pub commit: Option<ObjectId>,
     pub ref_index: Option<u64>,
+    /// Counts the decisions on the repository.
+    pub repo_seq: u64,
     pub policy: Sha256Digest,
-    pub decided: Seconds,
 }
 
 impl Link {
@@ -47,8 +48,8 @@ impl Link {
             outcome: said.outcome,
             mode: said.policy.mode,
             ref_index: said.previous.ref_index,
+            repo_seq: said.previous.repo_seq,
             policy: said.policy.named.digest.sha256,
-            decided: said.times.decided,
         })
     }
 

@@ -36,7 +36,7 @@ mod vsa;
 
 pub use allowed_signers::{AllowedSigner, AllowedSignersError, Flaw, parse_allowed_signers};
 pub use broken::Broken;
-pub use chain::{Base, Chain, ChainQuestion, ChainSources, MOVES_MAX, NoteOf, OnReturn, Order, walk};
+pub use chain::{Base, Chain, ChainQuestion, ChainSources, MOVES_MAX, NoteOf, OnReturn, walk};
 pub use changeset::{Changed, ChangesetError, Side, changeset_digest};
 pub use decision::{
     Actor, ApprovalDigest, Changeset, Decision, DecisionId, Evaluation, Gate, History, Outcome, Paths, PolicyMode,

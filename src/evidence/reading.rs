@@ -56,6 +56,7 @@ pub(super) struct ApprovedRead {
 #[serde(rename_all = "camelCase")]
 pub(super) struct PreviousRead {
     pub ref_index: Option<u64>,
+    pub repo_seq: u64,
 }
 
 #[derive(Debug, Deserialize)]

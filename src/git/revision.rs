@@ -37,14 +37,19 @@ pub struct LocalClone {
 }
 
 impl LocalClone {
-    /// Opens the nearest repository at or above `dir`, whoever owns it: CI often runs as somebody else.
+    /// Opens the nearest repository with a work tree at or above `dir`, or a bare one that is `dir` itself; whoever owns
+    /// it: CI often runs as somebody else.
+    ///
+    /// A bare one above or inside a work tree counts for nothing: it may be files of the tree under test, which cannot have
+    /// a `.git`.
     pub fn around(dir: &Path) -> Result<Self, RevisionError> {
         let none = || RevisionError::NotARepository(dir.to_owned());
         let absolute = std::path::absolute(dir).map_err(|_| none())?;
         let options = gix::open::Options::isolated;
         let trust = gix::sec::trust::Mapping { full: options(), reduced: options() };
-        let found =
-            gix::ThreadSafeRepository::discover_opts(&absolute, gix::discover::upwards::Options::default(), trust);
+        let upwards = gix::discover::upwards::Options { dot_git_only: true, ..Default::default() };
+        let found = gix::ThreadSafeRepository::discover_opts(&absolute, upwards, trust);
+        let found = found.or_else(|_| gix::ThreadSafeRepository::open_opts(&absolute, options()));
         let repository = found.map_err(|_| none())?.to_thread_local();
         if repository.object_hash() != gix::hash::Kind::Sha1 {
             return Err(RevisionError::Sha256(dir.to_owned()));

@@ -2,7 +2,7 @@
 
 use crate::support::{commit, git, git_command};
 use crate::world::{K_ATT, MAIN, World, id, key, lines};
-use refgate::evidence::{Decision, History, Outcome, Trust, TrustedLog, UpdatedRef};
+use refgate::evidence::{Decision, History, Outcome, PolicyMode, Previous, Trust, TrustedLog, UpdatedRef};
 use refgate::tlog::{
     AddCheckpoint, Cosigner, Hash, KeyName, Log, ProofFile, SignedCheckpoint, Signer, VerifyingKey, Witness,
     cosignature,
@@ -77,7 +77,7 @@ impl Ledger {
         decision.subject.commit = id(new);
         decision.subject.tree = Some(self.world.tree(new));
         decision.update = UpdatedRef { old: self.tip.as_deref().map(id), new: Some(id(new)), history: History::Kept };
-        decision.previous.ref_index = self.last;
+        decision.previous = Previous { ref_index: self.last, repo_seq: self.leaves.len() as u64 + 1 };
         decision
     }
 
@@ -99,17 +99,27 @@ impl Ledger {
     /// Main moves without the gate, which sees it.
     pub fn external(&mut self) -> String {
         let new = self.next();
-        self.external_to(&new);
+        self.external_to(&new, |_| {});
         new
     }
 
     /// The same, to a commit that is there.
-    pub fn external_to(&mut self, new: &str) {
+    pub fn external_to(&mut self, new: &str, change: impl FnOnce(&mut Decision)) {
         let mut decision = self.decision(new);
+        change(&mut decision);
         decision.outcome = Outcome::ExternalUpdate;
         (decision.actor, decision.approvals) = (None, Vec::new());
         let line = decision.sign(&key(K_ATT)).expect("a line").to_string();
         self.enter(new, vec![line]);
+    }
+
+    /// Main moves by a push that the policy only observed.
+    pub fn observed(&mut self) {
+        let new = self.next();
+        let mut decision = self.decision(&new);
+        decision.policy.mode = PolicyMode::Monitor;
+        let line = decision.sign(&key(K_ATT)).expect("a line").to_string();
+        self.enter(&new, vec![line]);
     }
 
     fn enter(&mut self, new: &str, lines: Vec<String>) {

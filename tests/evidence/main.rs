@@ -303,6 +303,35 @@ fn without_a_note_nothing_is_proven() {
     refused(&world, &trust, &["x".to_owned()], &asked, "the note has no verification summary");
 }
 
+/// A repository among the files under test, with a commit that is proven, does not stand in for the one around it.
+#[test]
+fn what_is_below_the_top_is_judged_by_the_repository_around_it() {
+    let world = World::new();
+    world.publish(&lines(&world.decision()), K_GIT, "");
+    let trust = world.trust();
+    let (toml, json) = (world.path("t.toml"), world.path("t.json"));
+    std::fs::write(&toml, trust.to_toml()).expect("write");
+    std::fs::write(&json, trust.to_json()).expect("write");
+    support::git(&world.clone, &["fetch", "-q", "--depth=1", "origin", "+refs/notes/refgate:refs/notes/refgate"]);
+    let (inner, src) = (world.clone.join("services/app"), world.clone.join("src"));
+    std::fs::create_dir_all(&src).expect("made");
+    let codes = |dir: &std::path::Path| {
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_refgate"));
+        program.current_dir(dir).args(["verify", "--ref", MAIN, "HEAD", "--trust"]).arg(&toml);
+        let mut script = std::process::Command::new("sh");
+        script.current_dir(dir).arg(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/ci/verify.sh"));
+        script.args(["--ref", MAIN, "--notes", "refs/notes/refgate", "--trust"]).arg(&json);
+        [program, script].map(|mut command| command.output().expect("it runs").status.code().expect("it ends"))
+    };
+    assert_eq!(codes(&src), [0, 0], "a directory is as good as the top");
+    let (from, to) = (world.clone.to_str().expect("UTF-8"), inner.to_str().expect("UTF-8"));
+    support::git(&world.clone, &["clone", "-q", "--mirror", from, to]);
+    let evil = support::commit(&world.clone, Some(&world.tip), "evil", "1\n");
+    support::git(&world.clone, &["reset", "-q", "--hard", &evil]);
+    assert_eq!(codes(&src), [1, 1]);
+    assert_eq!(codes(&inner), [1, 2]);
+}
+
 #[test]
 fn notes_that_the_gate_did_not_sign_are_refused() {
     let world = World::new();

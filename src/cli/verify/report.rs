@@ -66,6 +66,9 @@ impl Report {
         match (&self.statement, &self.log) {
             _ if self.reached() >= Some(self.asked) => Verdict::Proven,
             (Ok(_), LogFound::NotTrusted | LogFound::NotFetched) => Verdict::CannotCheck,
+            (Ok(_), LogFound::Logged(_)) if matches!(self.chain, ChainFound::Broken(Broken::NoHashes(_))) => {
+                Verdict::CannotCheck
+            }
             _ => Verdict::NotProven,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::report::{ChainFound, LogFound, Report, Verdict};
 use super::{Level, VerifyArgs, fetch};
-use crate::evidence::{Base, Chain, Logged, Minimum, Order, Proven, Seconds};
+use crate::evidence::{Base, Chain, Logged, Minimum, Proven, Seconds};
 use jiff::Timestamp;
 use std::fmt::Write;
 
@@ -82,9 +82,6 @@ fn chain(text: &mut String, chain: &Chain) -> std::fmt::Result {
         Base::Since(commit) => format!("it was at {commit}"),
     };
     writeln!(text, "  chain     {} moves since {base}, each decided by the gate", chain.moves)?;
-    if chain.order == Order::Unchecked {
-        writeln!(text, "  order     NOT checked in the log, which has no hashes here")?;
-    }
     let policies: Vec<String> = chain.policies.iter().map(|digest| format!("{:.12}", digest.to_string())).collect();
     let shown = policies.len().saturating_sub(POLICIES_SHOWN);
     let before = if shown > 0 { format!("{shown} older, ") } else { String::new() };
