@@ -50,7 +50,7 @@ pub use keys::{KeyError, KeyPurpose, Keys, PublishedKey};
 pub use level_b::{LogTrust, LogTrustError, LogView, Logged, Minimum, Position};
 pub use levels::{Continuity, RefControls, RefHistory};
 pub use log_export::{LogExportError, LogIdentity};
-pub use reading::{old_of, record_of};
+pub use reading::{About, about, old_of, record_of};
 pub use reason::NotProven;
 pub use reason_b::NotLogged;
 pub use spelling::{InvalidResourceUri, ResourceUri, Seconds};

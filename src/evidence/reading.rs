@@ -1,8 +1,10 @@
 //! A decision as a verifier reads it: the fields it checks or shows. Others may be there; later versions will have more.
 
+use crate::evidence::decision::Outcome;
 use crate::evidence::decision_form::NamedPolicy;
 use crate::evidence::digest::Sha256Digest;
 use crate::evidence::dsse::Envelope;
+use crate::evidence::key::PublicKey;
 use crate::evidence::spelling::Seconds;
 use crate::evidence::statement;
 use crate::model::ObjectId;
@@ -67,6 +69,38 @@ pub(super) struct TimesRead {
 #[derive(Debug, Deserialize)]
 pub(super) struct GateRead {
     pub id: String,
+}
+
+/// What a line of ours is about, whatever kind of statement it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// As statements spell it.
+    pub ref_name: String,
+    pub is_external: bool,
+    /// In seconds since 1970.
+    pub time_s: i64,
+}
+
+/// Reads a line that one of these keys has signed.
+#[must_use]
+pub fn about(line: &[u8], keys: &[PublicKey]) -> Option<About> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Said {
+        outcome: Option<String>,
+        times: Option<TimesRead>,
+        time_verified: Option<Seconds>,
+    }
+    let envelope = Envelope::parse(line).ok()?;
+    if !keys.iter().any(|key| envelope.is_signed_by(key)) {
+        return None;
+    }
+    let statement = statement::parse::<Said>(envelope.payload())?;
+    let ref_name = statement.subject.first()?.annotations.source_refs.first()?.clone();
+    let Said { outcome, times, time_verified } = statement.predicate;
+    let time = times.map(|times| times.decided).or(time_verified)?;
+    let is_external = outcome.is_some_and(|outcome| outcome == Outcome::ExternalUpdate.as_str());
+    Some(About { ref_name, is_external, time_s: time.timestamp().as_second() })
 }
 
 /// Of a decision's line: the digest of the record that it is bound to. Nothing else of it is looked at.

@@ -42,7 +42,7 @@ impl Gate {
             // What was decided since the reader looked is for the next round.
             proving.retain(|one| one.index < reader.size());
             let unproven = proving.iter().map(|one| one.index).max();
-            match rounds.reason(&target.name, unproven, &shown.seen, &self.config.witnesses, Instant::now()) {
+            match rounds.reason(&target.name, unproven, &shown, &self.config.witnesses, Instant::now()) {
                 Some(Reason::News) => {}
                 Some(Reason::Heartbeat) if quiet < QUIET_MAX => quiet += 1,
                 Some(Reason::Heartbeat) | None => continue,

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 /// How often the same checkpoint is cosigned and shown again, so that its age says nothing of the gate's.
 const HEARTBEAT: Duration = Duration::from_secs(3600);
+/// How long the log may be longer than a repository is shown. A trust file may know of its newest entry, whatever that is
+/// of: until then it seems to be rolled back there.
+const BEHIND_MAX: Duration = Duration::from_secs(300);
 /// The wait after a failure: at first, and at most, as it doubles.
 const PAUSE: Duration = Duration::from_secs(2);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
@@ -69,12 +72,13 @@ impl LogRounds {
         self.witnesses.entry(*witness.key.as_bytes()).or_default().failed(least, now);
     }
 
-    /// `unproven`: the last leaf of the repository that still lacks a proof or a cosignature.
+    /// `unproven`: the last leaf of the repository that still lacks a proof or a cosignature. The third: what it would
+    /// be shown.
     pub fn reason(
         &self,
         repo: &RepoName,
         unproven: Option<u64>,
-        seen: &Seen,
+        Shown { size, seen }: &Shown,
         witnesses: &[Witness],
         now: Instant,
     ) -> Option<Reason> {
@@ -89,9 +93,11 @@ impl LogRounds {
         }
         // What nobody cosigns does not age.
         let is_old = !witnesses.is_empty() && turn.is_older(HEARTBEAT, now);
+        let is_behind =
+            turn.done.as_ref().is_some_and(|(shown, _)| shown.size < *size) && turn.is_older(BEHIND_MAX, now);
         match unproven {
             Some(index) if is_news(index) => Some(Reason::News),
-            Some(_) | None => is_old.then_some(Reason::Heartbeat),
+            Some(_) | None => (is_old || is_behind).then_some(Reason::Heartbeat),
         }
     }
 
@@ -211,11 +217,12 @@ mod tests {
         let keys: Vec<[u8; 32]> = witnesses.iter().map(|witness| *witness.key.as_bytes()).collect();
         let seen = |count: usize| keys[..count].iter().copied().collect::<Seen>();
         let reason = |rounds: &LogRounds, unproven, count, seconds| {
-            rounds.reason(&repo, unproven, &seen(count), &witnesses, after(seconds))
+            rounds.reason(&repo, unproven, &Shown { size: 5, seen: seen(count) }, &witnesses, after(seconds))
         };
         let (news, heartbeat) = (Some(Reason::News), Some(Reason::Heartbeat));
         assert_eq!((reason(&rounds, Some(4), 0, 0), reason(&rounds, None, 2, 0)), (news, heartbeat));
-        assert_eq!(rounds.reason(&repo, None, &Seen::new(), &[], after(0)), None, "without witnesses nothing ages");
+        let of_size = |size| Shown { size, seen: Seen::new() };
+        assert_eq!(rounds.reason(&repo, None, &of_size(5), &[], after(0)), None, "without witnesses nothing ages");
         rounds.was_shown(&repo, Shown { size: 5, seen: seen(1) }, after(0));
         for (unproven, count, seconds, expected) in [
             (None, 2, 2, None),
@@ -228,6 +235,9 @@ mod tests {
             (None, 2, 3601, heartbeat),
         ] {
             assert_eq!(reason(&rounds, unproven, count, seconds), expected, "{unproven:?} {count} {seconds}");
+        }
+        for (size, seconds, expected) in [(5, 301, None), (6, 300, None), (6, 301, heartbeat)] {
+            assert_eq!(rounds.reason(&repo, None, &of_size(size), &[], after(seconds)), expected, "{size} {seconds}");
         }
         rounds.was_not_shown(&repo, after(10));
         assert_eq!((reason(&rounds, Some(5), 2, 11), reason(&rounds, Some(5), 2, 12)), (None, news));

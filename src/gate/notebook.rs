@@ -1,19 +1,20 @@
 //! The notes of a repository's upstream: statements of what was accepted, in the same atomic push as the refs.
 //!
-//! This gate is their only writer, and they only grow. What others did to them is found out before each push: what they
+//! This gate is their only writer, and nothing is taken from them. What others did to them is found out before each push: what they
 //! added stays, what they took away is put back.
 
 use crate::config::Publish;
 use crate::evidence::{self, Continuity, GateKey, KeyPurpose, RefControls, RefHistory, Sha256Digest, Summary};
 use crate::forward::Companion;
-use crate::gate::attest::Attest;
+use crate::gate::attest::{Attest, peeled};
 use crate::gate::fault::Fault;
 use crate::gate::judge::{Push, Refs};
 use crate::gate::{Target, target::Base};
 use crate::git::notes::{Addition, Base as NotesBase, Committer};
+use crate::git::notes_kept::{self, Worth};
 use crate::git::{Made, Objects, notes, tree, upstream};
 use crate::model::{ObjectId, RefName, RefUpdate};
-use crate::record::EventEntry;
+use crate::record::{EventEntry, unescape};
 use crate::store::Stated;
 use jiff::Timestamp;
 use std::collections::VecDeque;
@@ -72,6 +73,8 @@ struct Found {
     /// What the ref holds.
     tip: Option<ObjectId>,
     base: NotesBase,
+    /// What is to be put back.
+    missing: Vec<Addition>,
     rewritten: Option<Rewritten>,
 }
 
@@ -118,19 +121,19 @@ impl Push<'_> {
         let (Some(attest), Publish::At { notes: name, log }) = (self.attest, &self.target.publish) else {
             return Ok(None);
         };
-        let mut additions = self.additions(attest, stated)?;
+        let mut news = self.additions(attest, stated)?;
         let outside = notebook.outside.len().min(OUTSIDE_MAX);
-        additions.extend(notebook.outside.iter().take(outside).cloned());
-        if additions.is_empty() {
+        news.extend(notebook.outside.iter().take(outside).cloned());
+        if news.is_empty() {
             return Ok(None);
         }
         let advertised = refs.iter().find(|(known, _)| known == name).map(|(_, id)| *id);
-        let Found { tip: old, base, rewritten } = self.base(name, advertised, notebook)?;
+        let Found { tip: old, base, missing: mut additions, rewritten } = self.base(name, advertised, notebook)?;
+        additions.append(&mut news);
         let now = Timestamp::now();
         let key =
             attest.notary.keys().at(KeyPurpose::Notes, now).map_err(|error| Fault::Evidence(error.to_string()))?;
-        let made = make(self.target, &base, &additions, (attest, key, now))?;
-        let (commit, made) = made;
+        let (commit, made) = self.make((&base, refs), &additions, (attest, key, now))?;
         made.store(&self.target.objects_dir())?;
         let update = RefUpdate { name: name.clone(), old, new: Some(commit) };
         let companion = Companion::new(update, &[name, log]).ok_or(Fault::Evidence("no place".to_owned()))?;
@@ -178,7 +181,7 @@ impl Push<'_> {
         if theirs == ours {
             self.fetch_notes(name, ours)?;
             let base = NotesBase { tree_of: ours, parents: ours.into_iter().collect() };
-            return Ok(Found { tip: ours, base, rewritten: None });
+            return Ok(Found { tip: ours, base, missing: Vec::new(), rewritten: None });
         }
         self.fetch_notes(name, theirs)?;
         let objects = Objects::new(None, self.target.objects());
@@ -189,18 +192,26 @@ impl Push<'_> {
             Some(id) if tree::is_commit(&objects, &id)? => Some(id),
             Some(_) | None => None,
         };
-        let mut rewritten = None;
-        let base = match (theirs, ours) {
-            (Some(theirs), Some(ours)) if notes::goes_on_from(&objects, theirs, ours)? => {
-                NotesBase { tree_of: Some(theirs), parents: vec![theirs] }
-            }
-            (Some(theirs), None) => NotesBase { tree_of: Some(theirs), parents: vec![theirs] },
-            (theirs, ours) => {
-                rewritten = Some(Rewritten { ours, theirs: tip });
-                NotesBase { tree_of: ours, parents: theirs.into_iter().chain(ours).collect() }
-            }
+        let goes_on = match (theirs, ours) {
+            (Some(theirs), Some(ours)) => notes::goes_on_from(&objects, theirs, ours)?,
+            (theirs, ours) => theirs.is_some() && ours.is_none(),
         };
-        Ok(Found { tip, base, rewritten })
+        // What goes on from ours may take lines away all the same.
+        let missing = match (theirs, ours) {
+            (Some(theirs), Some(ours)) if goes_on => notes_kept::missing(&objects, &theirs, &ours)?,
+            _ => Some(Vec::new()),
+        };
+        let is_whole = goes_on && missing.as_ref().is_some_and(Vec::is_empty);
+        let rewritten = (!is_whole).then_some(Rewritten { ours, theirs: tip });
+        let (tree_of, missing) = match missing {
+            Some(missing) if goes_on => (theirs, missing),
+            Some(_) | None => (ours, Vec::new()),
+        };
+        let parents = match goes_on {
+            true => theirs.into_iter().collect(),
+            false => theirs.into_iter().chain(ours).collect(),
+        };
+        Ok(Found { tip, base: NotesBase { tree_of, parents }, missing, rewritten })
     }
 
     fn fetch_notes(&self, name: &RefName, tip: Option<ObjectId>) -> Result<(), Fault> {
@@ -211,6 +222,36 @@ impl Push<'_> {
         let Base::Mirror(mirror) = &self.target.base else { return Ok(()) };
         let fetched = upstream::fetch(mirror.dir(), &self.target.upstream, &[name], self.limits);
         fetched.map_err(|error| Fault::Upstream(error.into()))
+    }
+
+    /// Makes the commit. Where there is not room for all, what agents cannot bring about stays, and the notes of what refs
+    /// are at.
+    fn make(
+        &self,
+        (base, refs): (&NotesBase, &Refs),
+        additions: &[Addition],
+        (attest, key, now): (&Attest, &GateKey, Timestamp),
+    ) -> Result<(ObjectId, Made), Fault> {
+        let objects = Objects::new(None, self.target.objects());
+        let email = attest.identity.email();
+        let by = Committer { name: "refgate", email: &email, time_s: now.as_second() };
+        let sign =
+            |commit: &[u8]| evidence::sign_commit(commit, key).map_err(|error| Fault::Evidence(error.to_string()));
+        let keys: Vec<_> = attest.notary.keys().published(KeyPurpose::Statements);
+        let keys: Vec<_> = keys.iter().map(|published| published.key).collect();
+        let is_agents = |name: &RefName| self.policy.agent_may_write(&self.target.name, name);
+        let line = |line: &[u8]| {
+            let about = evidence::about(line, &keys)?;
+            let name = unescape(&about.ref_name).and_then(|name| RefName::parse(&name).ok())?;
+            (about.is_external || !is_agents(&name)).then_some(about.time_s)
+        };
+        let tips = || {
+            let tips = refs.iter().filter(|(name, _)| upstream::is_mirrored(name));
+            let (first, last): (Vec<_>, Vec<_>) = tips.partition(|(name, _)| name.is_branch() && !is_agents(name));
+            [first, last].map(|tips| tips.iter().take(NOTES_MAX).map(|(_, id)| peeled(&objects, *id).0).collect())
+        };
+        let worth = Worth { line: &line, tips: &tips };
+        notes::commit(&objects, base, additions, (by, NOTES_MAX, &worth), sign)
     }
 
     /// Only when they are put back: before, it may have been an advertisement that is old.
@@ -224,19 +265,6 @@ impl Push<'_> {
             tracing::error!(%error, "an event cannot be recorded");
         }
     }
-}
-
-fn make(
-    target: &Target,
-    base: &NotesBase,
-    additions: &[Addition],
-    (attest, key, now): (&Attest, &GateKey, Timestamp),
-) -> Result<(ObjectId, Made), Fault> {
-    let objects = Objects::new(None, target.objects());
-    let email = attest.identity.email();
-    let by = Committer { name: "refgate", email: &email, time_s: now.as_second() };
-    let sign = |commit: &[u8]| evidence::sign_commit(commit, key).map_err(|error| Fault::Evidence(error.to_string()));
-    notes::commit(&objects, base, additions, (by, NOTES_MAX), sign)
 }
 
 /// Whether a ref is where evidence goes: nobody pushes there.

@@ -11,6 +11,7 @@ mod made;
 pub mod mirror;
 pub mod note;
 pub mod notes;
+pub mod notes_kept;
 pub mod objects;
 pub mod one_file;
 pub mod revision;

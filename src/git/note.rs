@@ -21,7 +21,8 @@ pub fn find(objects: &Objects, notes: &ObjectId, about: &ObjectId, bytes_max: us
     let (mut note, mut is_found) = (Vec::new(), false);
     while let Some(id) = directory.take() {
         let (pair, below) = rest.split_at_checked(2).unwrap_or((rest, ""));
-        for (name, entry) in tree::list(objects, &id)? {
+        let Some(entries) = tree::list_of(objects, &id, tree::BYTES_MAX)? else { return Ok(Found::TooLong) };
+        for (name, entry) in entries {
             if entry.is_blob() && name == rest.as_bytes() {
                 let size = objects.header(&entry.id)?.ok_or(ReadError::Missing(entry.id))?.1;
                 if usize::try_from(size).map_or(true, |size| size > bytes_max) {

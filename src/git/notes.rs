@@ -1,6 +1,7 @@
 //! Git notes (git-notes): a commit whose tree has a blob for each annotated commit, named by its id, in directories of
 //! two hex digits. Readers take any fan-out.
 
+use crate::git::notes_kept::{Worth, appended, begun_anew};
 use crate::git::tree::{Entries, encode};
 use crate::git::{Made, Objects, ReadError, tree};
 use crate::model::{Entry, ObjectId};
@@ -8,7 +9,7 @@ use gix::objs::{CommitRefIter, Kind};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt::Write;
 
-/// The most bytes of a note: of more lines the newest stay.
+/// The most bytes of a note: of more lines those stay that are worth more, and then the newest.
 pub const NOTE_BYTES_MAX: usize = 4 << 20;
 
 /// Commits that are looked at to find out whether one goes on from another.
@@ -40,12 +41,13 @@ pub struct Base {
 
 /// Makes the commit with its objects. `sign` gets the commit and gives it back with its signature.
 ///
-/// Beyond about `notes_max` notes the tree begins anew: older ones stay in the history of the ref.
+/// Beyond about `notes_max` notes the tree begins anew, with what is worth to be kept: the others stay in the history of the
+/// ref.
 pub fn commit<E: From<ReadError>>(
     objects: &Objects,
     base: &Base,
     additions: &[Addition],
-    (by, notes_max): (Committer<'_>, usize),
+    (by, notes_max, worth): (Committer<'_>, usize, &Worth<'_>),
     sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>,
 ) -> Result<(ObjectId, Made), E> {
     let mut made = Made::default();
@@ -54,7 +56,7 @@ pub fn commit<E: From<ReadError>>(
         None => Entries::new(),
     };
     let additions = &together(additions);
-    let root = add_notes(objects, root, additions, notes_max, &mut made)?;
+    let root = add_notes(objects, root, additions, (notes_max, worth), &mut made)?;
     let root = made.add(Kind::Tree, encode(&root))?;
     let mut text = format!("tree {root}\n");
     for parent in &base.parents {
@@ -86,7 +88,7 @@ fn together(additions: &[Addition]) -> Vec<Addition> {
 }
 
 /// A tree's entries; of one that is far larger than the gate writes them, none.
-fn entries(objects: &Objects, id: &ObjectId) -> Result<Entries, ReadError> {
+pub(super) fn entries(objects: &Objects, id: &ObjectId) -> Result<Entries, ReadError> {
     Ok(tree::list_of(objects, id, tree::BYTES_MAX)?.unwrap_or_default().into_iter().collect())
 }
 
@@ -103,7 +105,7 @@ fn is_full(objects: &Objects, root: &Entries, notes_max: usize) -> Result<bool, 
 }
 
 /// The note that is there; of one that is far longer than the gate writes them, nothing.
-fn note(objects: &Objects, id: &ObjectId) -> Result<Vec<u8>, ReadError> {
+pub(super) fn note(objects: &Objects, id: &ObjectId) -> Result<Vec<u8>, ReadError> {
     let (_, size) = objects.header(id)?.ok_or(ReadError::Missing(*id))?;
     if size > 8 * NOTE_BYTES_MAX as u64 { Ok(Vec::new()) } else { tree::blob(objects, id) }
 }
@@ -112,7 +114,7 @@ fn add_notes(
     objects: &Objects,
     mut root: Entries,
     additions: &[Addition],
-    notes_max: usize,
+    (notes_max, worth): (usize, &Worth<'_>),
     made: &mut Made,
 ) -> Result<Entries, ReadError> {
     let mut directories: BTreeMap<Vec<u8>, Entries> = BTreeMap::new();
@@ -128,8 +130,8 @@ fn add_notes(
     let seems_full =
         root.len() > 256 + notes_max / 256 || directories.values().any(|directory| directory.len() > notes_max / 256);
     if seems_full && is_full(objects, &root, notes_max)? {
+        directories = begun_anew(objects, &root, notes_max, worth)?;
         root.clear();
-        directories.clear();
     }
     for Addition { commit, lines } in additions {
         let hex = commit.to_string().into_bytes();
@@ -141,7 +143,8 @@ fn add_notes(
             Some(entry) => note(objects, &entry.id)?,
             None => Vec::new(),
         };
-        let id = made.add(Kind::Blob, appended(&old, &lines.iter().map(String::as_str).collect::<Vec<_>>()))?;
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let id = made.add(Kind::Blob, appended(&old, &lines, worth))?;
         directory.insert(rest.to_vec(), Entry { mode: 0o100_644, id });
     }
     for (name, directory) in directories {
@@ -151,22 +154,7 @@ fn add_notes(
     Ok(root)
 }
 
-/// The note with these lines at its end, each line once.
-fn appended(old: &[u8], lines: &[&str]) -> Vec<u8> {
-    let mut known = HashSet::new();
-    let old = old.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let all = old.chain(lines.iter().map(|line| line.as_bytes()));
-    let all: Vec<&[u8]> = all.filter(|line| known.insert(*line)).collect();
-    let mut bytes = 0;
-    let newest = all.iter().rev().take_while(|line| {
-        bytes += line.len() + 1;
-        bytes <= NOTE_BYTES_MAX
-    });
-    let kept = newest.count();
-    all.iter().skip(all.len() - kept).flat_map(|line| [line, &b"\n"[..]].concat()).collect()
-}
-
-/// Whether a tip reaches what was a tip before: nothing was taken away. Of a very long way there, it is taken not to.
+/// Whether a tip reaches what was a tip before. Of a very long way there, or by a commit as none is, it is taken not to.
 pub fn goes_on_from(objects: &Objects, tip: ObjectId, from: ObjectId) -> Result<bool, ReadError> {
     let (mut waiting, mut seen) = (VecDeque::from([tip]), HashSet::new());
     let mut buffer = Vec::new();
@@ -174,27 +162,11 @@ pub fn goes_on_from(objects: &Objects, tip: ObjectId, from: ObjectId) -> Result<
         if id == from {
             return Ok(true);
         }
-        if !seen.insert(id) || seen.len() > WALK_MAX {
+        if !seen.insert(id) || seen.len() > WALK_MAX || !tree::is_commit(objects, &id)? {
             continue;
         }
         objects.read(&id, Kind::Commit, &mut buffer)?;
         waiting.extend(CommitRefIter::from_bytes(&buffer, gix::hash::Kind::Sha1).parent_ids());
     }
     Ok(false)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_note_has_each_line_once_and_of_too_many_the_newest() {
-        assert_eq!(appended(b"", &["a", "b"]), b"a\nb\n");
-        assert_eq!(appended(b"a\nb\n", &["b", "c", "c"]), b"a\nb\nc\n");
-        let half = "x".repeat(NOTE_BYTES_MAX / 2 - 1);
-        let other = half.replace('x', "y");
-        assert_eq!(appended(half.as_bytes(), &[&other]).len(), NOTE_BYTES_MAX);
-        let longer = format!("{other}y");
-        assert_eq!(appended(half.as_bytes(), &[&longer]), format!("{longer}\n").into_bytes());
-    }
 }

@@ -75,9 +75,12 @@ pub fn list_of(objects: &Objects, tree: &ObjectId, bytes_max: u64) -> Result<Opt
     if size > bytes_max { Ok(None) } else { list(objects, tree).map(Some) }
 }
 
-/// Whether an object is there and is a commit.
+/// The same for a commit: one of its notes names each commit that they are of.
+const COMMIT_BYTES_MAX: u64 = 1 << 20;
+
+/// Whether an object is there and is a commit, of no more bytes than one of the gate's own may have.
 pub fn is_commit(objects: &Objects, id: &ObjectId) -> Result<bool, ReadError> {
-    Ok(objects.header(id)?.is_some_and(|(kind, _)| kind == Kind::Commit))
+    Ok(objects.header(id)?.is_some_and(|(kind, size)| kind == Kind::Commit && size <= COMMIT_BYTES_MAX))
 }
 
 /// A blob's bytes.

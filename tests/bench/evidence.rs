@@ -6,6 +6,7 @@
 
 use refgate::evidence::*;
 use refgate::git::notes::{self, Addition, Base, Committer};
+use refgate::git::notes_kept::Worth;
 use refgate::git::{ObjectStore, Objects};
 use refgate::model::{ObjectId, PrincipalKind, PrincipalName, Purpose, PushId, RefName, RepoName};
 use refgate::record::{ClientAgent, DecisionEntry, Mode, UpdateEntry, Verdict};
@@ -84,7 +85,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let sign = |commit: &[u8]| {
             sign_commit(commit, key).map_err(|e| refgate::git::ReadError::Open(std::io::Error::other(e)))
         };
-        let (commit, made) = notes::commit(&objects, &base, &additions, (by, NOTES_MAX), sign)?;
+        let (commit, made) = notes::commit(&objects, &base, &additions, (by, NOTES_MAX, &Worth::NONE), sign)?;
         made.store(&objects_dir)?;
         making += start.elapsed();
         tip = Some(commit);

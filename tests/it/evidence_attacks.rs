@@ -109,6 +109,47 @@ fn notes_that_were_taken_away_with_their_objects_are_put_back() {
     assert_eq!(note(&world, &id).lines().count(), 4);
 }
 
+/// Whoever takes lines away with a commit that goes on from ours.
+#[test]
+fn lines_that_were_taken_away_with_a_new_commit_are_put_back() {
+    let mut world = World::new("");
+    let ids = {
+        let client = world.clone_as("claude-1");
+        ["0", "1"].map(|content| push_with_note(&world, &client, content))
+    };
+    let before = ids.each_ref().map(|id| note(&world, id));
+    let events =
+        |world: &World| world.records().iter().filter(|record| record["event"] == "evidence-rewritten").count();
+    let edits = ["one line", "all notes", "a line more"];
+    for (n, edit) in edits.iter().enumerate() {
+        match *edit {
+            "one line" => {
+                let line = before[0].lines().next().expect("a line").to_owned();
+                world.git(&world.upstream, &["notes", "--ref=refgate", "add", "-f", "-m", &line, &ids[0]]);
+            }
+            "all notes" => {
+                let empty = hash_object(&world, "tree", b"");
+                let commit = world.git(&world.upstream, &["commit-tree", "-p", NOTES, "-m", "x", &empty]);
+                world.git(&world.upstream, &["update-ref", NOTES, &commit]);
+            }
+            _ => drop(world.git(&world.upstream, &["notes", "--ref=refgate", "append", "-m", "theirs", &ids[0]])),
+        }
+        if n == 1 {
+            world.terminate();
+            world.start();
+        }
+        let client = world.clone_as("claude-1");
+        client.git(&["reset", "-q", "--hard", "origin/agent/claude-1/x"]);
+        push_with_note(&world, &client, edit);
+        for (id, before) in ids.iter().zip(&before) {
+            let now = note(&world, id);
+            assert!(before.lines().all(|line| now.lines().any(|other| other == line)), "{edit}: {now}");
+        }
+        assert_eq!(events(&world), (n + 1).min(2), "{edit}");
+    }
+    assert!(note(&world, &ids[0]).contains("theirs"), "what others add stays");
+}
+
 #[test]
 fn many_refs_at_one_commit_make_one_note() {
     let world = World::new("");

@@ -13,6 +13,7 @@ mod drop_in;
 mod ended;
 mod evidence;
 mod evidence_attacks;
+mod evidence_room;
 mod fetch;
 mod fixes;
 mod holds;
