@@ -39,6 +39,11 @@ fn decide(store: &Store, old: Option<&str>, new: &str) -> Written {
 
 /// The same with so many statements.
 fn decide_often(store: &Store, old: Option<&str>, new: &str, count: usize) -> Written {
+    let (entry, decision) = decision(old, new);
+    store.decided_over(&entry, vec![decision; count], Vec::new(), Vec::new()).expect("written")
+}
+
+fn decision(old: Option<&str>, new: &str) -> (DecisionEntry, Decision) {
     let now = jiff::Timestamp::now();
     let ref_name = RefName::parse(b"refs/heads/x").expect("a ref");
     let principal = PrincipalName::parse("claude-1").expect("a name");
@@ -98,7 +103,7 @@ fn decide_often(store: &Store, old: Option<&str>, new: &str, count: usize) -> Wr
         held_bytes: None,
         push_cert: None,
     };
-    store.decided_over(&entry, vec![decision; count], Vec::new(), Vec::new()).expect("written")
+    (entry, decision)
 }
 
 #[test]
@@ -313,4 +318,57 @@ fn files_that_were_made_again_up_to_the_middle_of_a_push_are_gone_on_with() {
     let store = open(data.path());
     assert_eq!(reader(data.path()).size(), 6);
     store.verify(None).expect("read").expect("it holds");
+}
+
+/// Ref names and paths may be such that their escapes are five times as long.
+#[test]
+fn a_decision_with_much_to_say_is_a_leaf_that_says_less() {
+    let data = tempfile::tempdir().expect("a directory");
+    let store = open(data.path());
+    let (entry, mut decision) = decision(None, "a");
+    let long = |rule: usize, result, paths: usize| Evaluation {
+        rule: format!("rule-{rule}-{}", "x".repeat(300)),
+        result,
+        paths: Paths::Listed(vec![vec![0xff; 240].into(); paths]),
+        evidence: None,
+    };
+    decision.evaluations =
+        (0..150).map(|n| long(n, if n < 90 { RuleResult::Warn } else { RuleResult::Pass }, 8)).collect();
+    let part = [&b"/"[..], &[0xff; 240]].concat();
+    decision.subject.ref_name = RefName::parse(&[&b"refs/heads"[..], &part, &part, &part].concat()).expect("a ref");
+    let written = store.decided_over(&entry, vec![decision.clone()], Vec::new(), Vec::new()).expect("written");
+    let stated = &written.stated[0];
+    assert!(stated.line.as_str().len() <= 65_535, "{}", stated.line.as_str().len());
+    let payload: serde_json::Value = serde_json::from_slice(stated.line.payload()).expect("JSON");
+    let evaluations = payload["predicate"]["evaluations"].as_array().expect("a list");
+    assert_eq!(evaluations.len(), stated.decision.evaluations.len());
+    assert!(evaluations.len() >= 20 && evaluations.iter().all(|one| one["result"] == "warn"), "{}", evaluations.len());
+    assert_eq!(evaluations[0]["pathsBlob"]["count"], 8);
+    assert!(store.verify(None).expect("read").is_ok());
+}
+
+/// What cannot be stated of one push is no matter of the others that are written with it.
+#[test]
+fn what_cannot_be_stated_fails_alone() {
+    let data = tempfile::tempdir().expect("a directory");
+    let store = open(data.path());
+    let (_, mut impossible) = decision(None, "a");
+    impossible.client_claims.insert("agent".to_owned(), "x".repeat(70_000).into());
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let (store, impossible) = (&store, &impossible);
+            scope.spawn(move || {
+                for _ in 0..50 {
+                    let (entry, decision) = decision(None, "b");
+                    let stated = if thread % 2 == 0 { decision } else { impossible.clone() };
+                    let written = store.decided_over(&entry, vec![stated], Vec::new(), Vec::new());
+                    match thread % 2 {
+                        0 => assert_eq!(written.expect("written").stated.len(), 1),
+                        _ => assert!(matches!(written, Err(StoreError::Notary(_))), "{written:?}"),
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(store.leaves(0, 1000).expect("read").len(), 200);
 }

@@ -119,6 +119,13 @@ for blob in $blobs; do
 done
 grep -q '[^[:space:]]' "$tmp/note" || refuse "the commit has no refgate note; it did not come through the gate"
 
+# A note may have thousands of lines, and each costs some programs: those that speak of this ref, and a few others to say
+# what there is instead.
+jq -nRr --arg ref "$ref" '[inputs | select(. != "") | . as $line | [$line, (try ($line | fromjson | .payload | @base64d | fromjson
+		| .subject[0].annotations.sourceRefs | index([$ref]) != null) catch false)]]
+	| (map(select(.[1]))[-500:] + map(select(.[1] | not))[-50:])[] | .[0]' "$tmp/note" >"$tmp/lines" ||
+	cannot "jq cannot read the note"
+
 # Of several reasons, the one that came furthest.
 why='the note has no verification summary' furthest=0
 reason() { if test "$1" -gt "$furthest"; then furthest=$1 why=$2; fi; }
@@ -162,7 +169,7 @@ take() {
 while IFS= read -r line || test -n "$line"; do
 	printf '%s' "$line" >"$tmp/line"
 	take
-done <"$tmp/note"
+done <"$tmp/lines"
 
 # Prints the number and the text of the first check that does not hold, or nothing.
 first_flaw='def flaw: [to_entries[] | select(.value[0] != true)][0] | if . then "\(.key + 3) \(.value[1])" else "" end;

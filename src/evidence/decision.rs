@@ -60,6 +60,33 @@ pub struct Decision {
     pub decided: Timestamp,
 }
 
+impl Decision {
+    /// The same, with less said of what the rules found: for a decision whose statement does not fit. `None`: there is no
+    /// less to say.
+    #[must_use]
+    pub fn shorter(&self) -> Option<Self> {
+        const RULES_LEAST: usize = 20;
+        let mut shorter = self.clone();
+        let is_listed = |one: &Evaluation| matches!(&one.paths, Paths::Listed(paths) if !paths.is_empty());
+        if self.evaluations.iter().any(is_listed) {
+            for evaluation in &mut shorter.evaluations {
+                if let Paths::Listed(paths) = &evaluation.paths
+                    && !paths.is_empty()
+                {
+                    evaluation.paths = Paths::named(paths);
+                }
+            }
+        } else if self.evaluations.iter().any(|one| one.result == RuleResult::Pass) {
+            shorter.evaluations.retain(|one| one.result != RuleResult::Pass);
+        } else if self.evaluations.len() > RULES_LEAST {
+            shorter.evaluations.truncate(RULES_LEAST);
+        } else {
+            return None;
+        }
+        Some(shorter)
+    }
+}
+
 /// Which gate decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gate {

@@ -137,7 +137,7 @@ impl<'a> Connection<'a> {
                 connection.refs = receive_pack.take_refs();
                 connection.receive_pack = Some(receive_pack);
             }
-            Upstream::Https { .. } => connection.refs = crate::git::upstream::ls_remote(upstream, limits)?.refs,
+            Upstream::Https { .. } => connection.refs = crate::git::upstream::ls_remote_all(upstream, limits)?.refs,
         }
         Ok(connection)
     }

@@ -43,7 +43,7 @@ fn current(
     limits: &Limits,
 ) -> Result<BTreeMap<RefName, ObjectId>, ForwardError> {
     let refs = match upstream {
-        Upstream::Https { .. } => upstream::ls_remote(upstream, limits)?.refs,
+        Upstream::Https { .. } => upstream::ls_remote_all(upstream, limits)?.refs,
         Upstream::Local { .. } | Upstream::Own { .. } | Upstream::Ssh { .. } => {
             super::receive_pack::ReceivePack::open(upstream, limits, None)?.take_refs()
         }

@@ -16,6 +16,7 @@ use crate::git::{Made, Objects, notes, tree, upstream};
 use crate::model::{ObjectId, RefName, RefUpdate};
 use crate::record::{EventEntry, unescape};
 use crate::store::Stated;
+use bstr::ByteSlice;
 use jiff::Timestamp;
 use std::collections::VecDeque;
 use std::sync::MutexGuard;
@@ -267,10 +268,16 @@ impl Push<'_> {
     }
 }
 
-/// Whether a ref is where evidence goes: nobody pushes there.
+/// Whether a ref is where evidence goes, or would be in the way of it: nobody pushes there. One name is in the way of another
+/// as a directory of it, and where an upstream tells no capital letters from small ones.
 #[must_use]
 pub fn is_for_evidence(publish: &Publish, name: &RefName) -> bool {
-    matches!(publish, Publish::At { notes, log } if name == notes || name == log)
+    let Publish::At { notes, log } = publish else { return false };
+    let parts = |name: &RefName| -> Vec<String> {
+        name.as_bstr().to_str_lossy().to_lowercase().split('/').map(str::to_owned).collect()
+    };
+    let name = parts(name);
+    [notes, log].iter().any(|place| parts(place).iter().zip(&name).all(|(one, other)| one == other))
 }
 
 /// Kept for the next start with the outcome of a push.

@@ -58,7 +58,7 @@ impl From<OpenError> for UpstreamError {
 pub struct Refs {
     /// The branch HEAD points to; `None` if it points to none, or to one that is not there yet.
     pub head: Option<RefName>,
-    /// Branches and tags.
+    /// In the order of the upstream.
     pub refs: Vec<(RefName, ObjectId)>,
 }
 
@@ -67,8 +67,18 @@ const REFS_TIME_MAX: Duration = Duration::from_secs(120);
 /// About a million refs.
 const REFS_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
-/// Asks for HEAD, branches and tags.
+/// Asks for HEAD, branches, tags, and where evidence is by default.
 pub fn ls_remote(upstream: &Upstream, limits: &Limits) -> Result<Refs, UpstreamError> {
+    Ok(mirrored(ls_remote_all(upstream, limits)?))
+}
+
+fn mirrored(mut all: Refs) -> Refs {
+    all.refs.retain(|(name, _)| is_mirrored(name) || is_for_evidence(name));
+    all
+}
+
+/// Asks for HEAD and all refs, as a push to an upstream of another kind is told of them.
+pub fn ls_remote_all(upstream: &Upstream, limits: &Limits) -> Result<Refs, UpstreamError> {
     let mut command = GitCommand::git("ls-remote")?;
     let reached = Reached::by(&mut command, upstream)?;
     command.args(["--symref", "--"]).arg(&reached.url);
@@ -91,10 +101,9 @@ fn parse_refs(output: &[u8]) -> Result<Refs, UpstreamError> {
             return Err(UpstreamError::ObjectFormat);
         }
         let id = ObjectId::from_hex(left).map_err(|_| UpstreamError::Malformed)?;
-        match RefName::parse(name) {
-            Ok(name) if is_mirrored(&name) || is_for_evidence(&name) => refs.refs.push((name, id)),
-            // HEAD itself, peeled tags, and what is not mirrored.
-            Ok(_) | Err(_) => {}
+        // HEAD itself and peeled tags are no names of refs.
+        if let Ok(name) = RefName::parse(name) {
+            refs.refs.push((name, id));
         }
     }
     Ok(refs)
@@ -219,9 +228,10 @@ mod tests {
              {id}\trefs/tags/v1\n{id}\trefs/tags/v1^{{}}\n"
         );
         let refs = parse_refs(text.as_bytes()).expect("well formed");
-        assert_eq!(refs.head.expect("a branch").to_string(), "refs/heads/main");
-        let names: Vec<_> = refs.refs.iter().map(|(name, _)| name.to_string()).collect();
-        assert_eq!(names, ["refs/heads/main", "refs/tags/v1"]);
+        assert_eq!(refs.head.as_ref().expect("a branch").to_string(), "refs/heads/main");
+        let names = |refs: &Refs| refs.refs.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>();
+        assert_eq!(names(&refs), ["refs/heads/main", "refs/pull/1/head", "refs/tags/v1"]);
+        assert_eq!(names(&mirrored(refs)), ["refs/heads/main", "refs/tags/v1"]);
         assert_eq!(parse_refs(b"").expect("empty"), Refs::default());
     }
 

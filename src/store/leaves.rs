@@ -151,6 +151,19 @@ pub(super) fn note_move(tx: &Connection, repo: &RepoName, decision: &Decision, i
     }
 }
 
+/// A record's leaf did not bring its ref there after all: if it comes there now, it is by others.
+pub(super) fn forget_move(
+    tx: &Connection,
+    repo: &RepoName,
+    (name, object): (&RefName, Option<ObjectId>),
+    seq: Sequence,
+) -> Result<(), StoreError> {
+    let sql = "DELETE FROM came WHERE repo = ?1 AND ref = ?2 AND object = ?3
+               AND idx IN (SELECT idx FROM leaf WHERE seq = ?4)";
+    tx.prepare_cached(sql)?.execute(params![repo.as_str(), name.to_string(), word(object), seq])?;
+    Ok(())
+}
+
 /// What a ref holds from now on, and by which leaf.
 pub(super) fn set_tip(
     tx: &Connection,

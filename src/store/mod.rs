@@ -87,6 +87,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the store works, and what is wrong is wrong with this record, whoever else writes at the same moment.
+    fn is_of_one_record(&self) -> bool {
+        self.is_no() || matches!(self, Self::Notary(_) | Self::Encode)
+    }
+
     /// Whether the store works, and only this record does not fit what it holds.
     #[must_use]
     pub fn is_no(&self) -> bool {

@@ -9,9 +9,9 @@ use crate::record::Hash;
 use crate::tlog::{Durability, KeyName, Log, SignedCheckpoint, Signer, StorageError, VerifyingKey};
 use jiff::Timestamp;
 use rusqlite::Connection;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 
 /// Leaves that go into the files at once.
 const BATCH_MAX: usize = 4096;
@@ -58,10 +58,17 @@ impl Notary {
         Signer::from_seed(self.origin.clone(), &self.seed)
     }
 
-    pub(super) fn sign(&self, decision: &Decision) -> Result<Line, StoreError> {
+    /// Every decision has its leaf, whatever the names in it: one whose statement is too long says less.
+    pub(super) fn sign(&self, mut decision: Decision) -> Result<(Decision, Line), StoreError> {
         let key = self.keys.at(KeyPurpose::Statements, decision.decided);
         let key = key.map_err(|error| StoreError::Notary(error.to_string()))?;
-        decision.sign(key).map_err(|error| StoreError::Notary(error.to_string()))
+        loop {
+            let error = match decision.sign(key) {
+                Ok(line) => return Ok((decision, line)),
+                Err(error) => error,
+            };
+            decision = decision.shorter().ok_or_else(|| StoreError::Notary(error.to_string()))?;
+        }
     }
 }
 
@@ -90,6 +97,8 @@ impl Published {
             Ok(log) => return Ok(Some(log)),
             Err(StorageError::Locked(_)) => return Ok(None),
             Err(StorageError::NoLog(_)) => {}
+            // What cannot be read now may be whole.
+            Err(error @ StorageError::Io { .. }) => return Err(failed(error)),
             Err(error) => remove(directory, &error)?,
         }
         if let Some(above) = directory.parent() {
@@ -113,7 +122,11 @@ impl Published {
 
     /// The checkpoint that stands there must be of a tree that the store's goes on from.
     fn check_signed(&self, connection: &Connection) -> Result<(), StoreError> {
-        let Ok(bytes) = fs::read(self.notary.directory.join("checkpoint")) else { return Ok(()) };
+        let bytes = match fs::read(self.notary.directory.join("checkpoint")) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(StoreError::Notary(format!("the checkpoint cannot be read: {error}"))),
+        };
         let Ok(signed) = SignedCheckpoint::open(&bytes, &self.notary.log_key()) else { return Ok(()) };
         let (size, root) = (signed.checkpoint().size(), Hash::from(*signed.checkpoint().root()));
         let is_known = leaves::root_at(connection, size)? == Some(root);

@@ -231,7 +231,7 @@ impl Thread {
                     shares.push(Ok((next.head.seq, stated)));
                     state = next;
                 }
-                Err(error) if error.is_no() => shares.push(Err(error)),
+                Err(error) if error.is_of_one_record() => shares.push(Err(error)),
                 Err(error) => return Err(error),
             }
         }
@@ -310,7 +310,7 @@ fn append(
                 let previous = leaves::previous(connection, repo, decision)?;
                 let record = Some(crate::evidence::Sha256Digest::of(row.line.as_bytes()));
                 let decision = Decision { previous, record, ..decision.clone() };
-                let line = notary.sign(&decision)?;
+                let (decision, line) = notary.sign(decision)?;
                 let index = leaves::append(connection, &mut state.tree, seq, line.as_str())?;
                 leaves::note_move(connection, repo, &decision, index)?;
                 stated.push(Stated { decision, line, index });

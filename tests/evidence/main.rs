@@ -332,6 +332,27 @@ fn what_is_below_the_top_is_judged_by_the_repository_around_it() {
     assert_eq!(codes(&inner), [1, 2]);
 }
 
+/// As many as a full note has: of refs that others brought to the same commit.
+#[test]
+fn a_long_note_is_searched() {
+    let world = World::new();
+    let mut note: Vec<String> = (0..1000)
+        .flat_map(|n| {
+            let mut decision = world.decision();
+            decision.subject.ref_name = world::ref_name(&format!("refs/heads/agent/{n}"));
+            lines(&decision)
+        })
+        .collect();
+    let trust = world.trust();
+    let (ours, code, said) = both(&world, &trust, &note, &main_at_tip(&world));
+    let of_others = "the summary is for another ref: refs/heads/agent/";
+    assert!(ours.expect_err("not proven").to_string().starts_with(of_others) && said.contains(of_others), "{said}");
+    assert_eq!(code, 1);
+    note.splice(1000..1000, lines(&world.decision()));
+    let (ours, code, said) = both(&world, &trust, &note, &main_at_tip(&world));
+    assert_eq!((ours, code), (Ok(()), 0), "{said}");
+}
+
 #[test]
 fn notes_that_the_gate_did_not_sign_are_refused() {
     let world = World::new();

@@ -178,6 +178,28 @@ fn what_moves_outside_is_recorded_once_and_stated() {
     world.record_holds();
 }
 
+/// What the gate let through and the upstream did not take is none of the gate's doing if it comes there later.
+#[test]
+fn what_the_upstream_rejected_and_took_from_others_is_outside() {
+    let world = World::new("");
+    let client = world.clone_as("claude-1");
+    client.commit(&[("src/a.rs", "1\n")], "one");
+    client.push_head("x").accepted();
+    let rejected = client.commit(&[("src/a.rs", "2\n")], "two");
+    world.upstream_hook("pre-receive", "exit 1");
+    assert!(!client.push_head("x").ok);
+    std::fs::remove_file(world.upstream.join("hooks/pre-receive")).expect("there");
+    let there = world.upstream.display().to_string();
+    client.git(&["push", "-q", &there, "HEAD:refs/heads/agent/claude-1/x"]);
+    let next = client.commit(&[("src/a.rs", "3\n")], "three");
+    client.push_head("x").accepted();
+    let name = "refs/heads/agent/claude-1/x";
+    assert_eq!(outcome(&world, &rejected, name).as_deref(), Some("external-update"));
+    assert_eq!(outcome(&world, &next, name).as_deref(), Some("accepted"));
+    assert_eq!(world.records().iter().filter(|record| record["record"] == "external").count(), 1);
+    world.record_holds();
+}
+
 #[test]
 fn notes_that_were_taken_away_are_put_back() {
     let mut world = World::new("");
@@ -225,7 +247,11 @@ fn a_setting_publishes_elsewhere_or_not_at_all() {
     let (first, rest) = id.split_at(2);
     let note = own.git(&own.upstream, &["show", &format!("refs/heads/refgate/notes:{first}/{rest}")]);
     assert_eq!(note.lines().count(), 2);
-    client.push(&[&format!("{id}:refs/heads/refgate/notes")]).refused_by("ref.evidence");
+    // Nor what would be in the way of it.
+    for name in ["refgate/notes", "refgate/log", "refgate/log/x", "refgate/notes/x", "refgate", "Refgate/notes"] {
+        client.push(&[&format!("{id}:refs/heads/{name}")]).refused_by("ref.evidence");
+    }
+    client.push(&[&format!("{id}:refs/heads/refgate2")]).accepted();
 
     let off = World::with_settings("", "evidence = \"off\"");
     let client = off.clone_as("dana");

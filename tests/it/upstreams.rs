@@ -87,6 +87,13 @@ fn an_upstream_behind_http_with_a_token() {
     let (right, wrong) = (lines("token\n"), lines("token\n"));
     restart(&mut world, &right);
     accepts_and_refuses(&world);
+    // Git tells of any ref there is, and so of where evidence is.
+    restart(&mut world, &format!("{right}\nevidence = \"refs/meta/refgate\""));
+    let client = world.clone_as("claude-1");
+    for n in ["1", "2", "3"] {
+        client.commit(&[("src/meta", n)], n);
+        client.push_head("meta").accepted();
+    }
     std::fs::write(world.path().join("token"), "other\n").expect("write");
     restart(&mut world, &wrong);
     let before = world.upstream_refs();

@@ -17,6 +17,8 @@ pub enum FetchedError {
     Revision(#[from] RevisionError),
     #[error(transparent)]
     Read(#[from] ReadError),
+    #[error("{0} is longer than a commit of the gate's")]
+    NotTheGates(String),
     #[error("{path} of the log has {size} bytes, more than is read")]
     LogFileTooLong { path: String, size: u64 },
 }
@@ -30,6 +32,15 @@ impl Fetched {
 
     pub fn commit(&self, revision: &str) -> Result<Option<ObjectId>, FetchedError> {
         Ok(self.0.commit(revision)?)
+    }
+
+    /// The same for one that the gate has made.
+    pub fn commit_of_gate(&self, revision: &str) -> Result<Option<ObjectId>, FetchedError> {
+        let Some(id) = self.commit(revision)? else { return Ok(None) };
+        match tree::is_commit(self.0.objects(), &id)? {
+            true => Ok(Some(id)),
+            false => Err(FetchedError::NotTheGates(revision.to_owned())),
+        }
     }
 
     pub fn tree(&self, commit: &ObjectId) -> Result<ObjectId, FetchedError> {

@@ -156,8 +156,8 @@ fn verify(args: &VerifyArgs) -> Result<Report, Cannot> {
     let trust = read_trust(&args.trust)?;
     let fetched = Fetched::open(&args.dir)?;
     let asked = asked(args, trust, &fetched)?;
-    let notes = fetched.commit(&args.notes)?.ok_or_else(|| Cannot::Notes { rev: args.notes.clone() })?;
-    let log = fetched.commit(&args.log)?;
+    let notes = fetched.commit_of_gate(&args.notes)?.ok_or_else(|| Cannot::Notes { rev: args.notes.clone() })?;
+    let log = fetched.commit_of_gate(&args.log)?;
     if fetched.has_file(&asked.commit, &args.trust)? {
         let file = args.trust.display();
         complain(&format!(
