@@ -38,10 +38,13 @@ impl Gate {
         let shown = Shown { size: reader.size(), seen: seen(&checkpoint, &self.config.witnesses) };
         let mut quiet = 0;
         for target in self.targets.values() {
-            let mut proving = target.notebook().to_prove();
+            let (mut proving, to_cover) = {
+                let notebook = target.notebook();
+                (notebook.to_prove(), notebook.to_cover())
+            };
             // What was decided since the reader looked is for the next round.
             proving.retain(|one| one.index < reader.size());
-            let unproven = proving.iter().map(|one| one.index).max();
+            let unproven = to_cover.zip(reader.size().checked_sub(1)).map(|(index, last)| index.min(last));
             match rounds.reason(&target.name, unproven, &shown, &self.config.witnesses, Instant::now()) {
                 Some(Reason::News) => {}
                 Some(Reason::Heartbeat) if quiet < QUIET_MAX => quiet += 1,

@@ -15,7 +15,7 @@ use crate::git::notes_kept::{self, Worth};
 use crate::git::{Made, Objects, notes, tree, upstream};
 use crate::model::{ObjectId, RefName, RefUpdate};
 use crate::record::{EventEntry, unescape};
-use crate::store::Stated;
+use crate::store::{Stated, Written};
 use bstr::ByteSlice;
 use jiff::Timestamp;
 use std::collections::VecDeque;
@@ -41,6 +41,8 @@ pub struct Notebook {
     pub outside: Vec<Addition>,
     /// Decisions that the log's ref has no proof of yet.
     unproven: Vec<Proving>,
+    /// The newest leaf of a push to this repository: of what came of it, where that is known.
+    newest: Option<u64>,
     /// What this process wrote to the log's ref last.
     pub(super) log: Option<ObjectId>,
 }
@@ -82,6 +84,16 @@ struct Found {
 impl Notebook {
     pub(super) fn to_prove(&self) -> Vec<Proving> {
         self.unproven.clone()
+    }
+
+    /// The newest leaf that the log's ref is to cover: a trust file of this moment knows of it.
+    pub(super) fn to_cover(&self) -> Option<u64> {
+        self.unproven.iter().map(|one| one.index).max().max(self.newest)
+    }
+
+    pub(super) fn has_settled(&mut self, written: &Written) {
+        let size = written.checkpoint.as_ref().map(|checkpoint| checkpoint.checkpoint().size());
+        self.newest = size.and_then(|size| size.checked_sub(1)).max(self.newest);
     }
 
     pub(super) fn has_proved(&mut self, proved: &[Proving]) {

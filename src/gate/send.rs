@@ -41,8 +41,11 @@ impl Push<'_> {
         let entry = records::outcome(self, approval.updates(), &outcomes);
         entry.refs.iter().for_each(|outcome| self.metrics.outcome(outcome.result));
         let written = match is_again {
-            true => self.store.unsent(&entry),
-            false => self.store.settled_with(&entry, notebook::seen(page.as_ref())),
+            true => self.store.unsent(&entry).map(drop),
+            false => {
+                let written = self.store.settled_with(&entry, notebook::seen(page.as_ref()));
+                written.map(|written| self.target.notebook().has_settled(&written))
+            }
         };
         if let Err(error) = written {
             // The decision stands without an outcome: it is settled against the upstream at the next start.

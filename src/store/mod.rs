@@ -166,13 +166,13 @@ impl Store {
 
     /// Writes what came of an accepted push, once.
     pub fn settled(&self, entry: &OutcomeEntry) -> Result<Sequence, StoreError> {
-        self.settled_with(entry, Vec::new())
+        self.settled_with(entry, Vec::new()).map(|written| written.seq)
     }
 
     /// The same, with refs of the gate's own that moved along.
-    pub fn settled_with(&self, entry: &OutcomeEntry, own: Vec<(RefName, Tip)>) -> Result<Sequence, StoreError> {
+    pub fn settled_with(&self, entry: &OutcomeEntry, own: Vec<(RefName, Tip)>) -> Result<Written, StoreError> {
         let sides = if own.is_empty() { Vec::new() } else { vec![Side::Seen(entry.repo.clone(), own)] };
-        self.write_all(vec![Record::Outcome(entry.clone()).into()], sides).map(|written| written.seq)
+        self.write_all(vec![Record::Outcome(entry.clone()).into()], sides)
     }
 
     /// Writes that a push ended before a decision.
