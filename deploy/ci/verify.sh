@@ -71,10 +71,9 @@ done
 # A repository that lies as files in the tree under test must not do; those cannot have a .git.
 git() { command git -c safe.bareRepository=explicit "$@"; }
 if test -z "${GIT_DIR:-}"; then
-	case $(git rev-parse --absolute-git-dir 2>/dev/null) in
-	*/.git | */.git/*) ;;
-	*) cannot "this is no work tree of a git repository; of a bare one, GIT_DIR says where it is" ;;
-	esac
+	top=$(git rev-parse --show-toplevel 2>/dev/null) && test -e "$top/.git" &&
+		test "$(git rev-parse --absolute-git-dir)" = "$(git -C "$top" rev-parse --absolute-git-dir)" ||
+		cannot "this is no work tree of a git repository; of a bare one, GIT_DIR says where it is"
 fi
 
 rev=${1:-HEAD}

@@ -170,7 +170,9 @@ async fn publish_log(gate: Arc<Gate>, shutdown: CancellationToken) {
             () = shutdown.cancelled() => is_last = true,
             () = tokio::time::sleep(PAUSE) => {}
         }
-        round(&gate, &shutdown, Gate::publish_log).await;
+        if round(&gate, &shutdown, Gate::publish_log).await.is_none() {
+            return;
+        }
     }
 }
 

@@ -1,14 +1,14 @@
 //! A decision as a verifier reads it: the fields it checks or shows. Others may be there; later versions will have more.
 
-use crate::evidence::decision::Outcome;
-use crate::evidence::decision_form::NamedPolicy;
+use crate::evidence::decision_form::{Named, NamedPolicy};
 use crate::evidence::digest::Sha256Digest;
 use crate::evidence::dsse::Envelope;
 use crate::evidence::key::PublicKey;
 use crate::evidence::spelling::Seconds;
-use crate::evidence::statement;
+use crate::evidence::statement::{self, Statement};
 use crate::model::ObjectId;
 use serde::Deserialize;
+use std::collections::HashMap;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -71,36 +71,60 @@ pub(super) struct GateRead {
     pub id: String,
 }
 
-/// What a line of ours is about, whatever kind of statement it is.
+/// What a line of ours is about: a decision, or the summary that names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct About {
+    /// Who pushed; of what moved past the gate, nobody.
+    pub actor: String,
     /// As statements spell it.
     pub ref_name: String,
-    pub is_external: bool,
+    pub outcome: String,
     /// In seconds since 1970.
     pub time_s: i64,
 }
 
-/// Reads a line that one of these keys has signed.
+/// Reads the lines of a note. Those say nothing that none of these keys has signed, and summaries of other decisions.
 #[must_use]
-pub fn about(line: &[u8], keys: &[PublicKey]) -> Option<About> {
+pub fn about(lines: &[&[u8]], keys: &[PublicKey]) -> Vec<Option<About>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Said {
         outcome: Option<String>,
         times: Option<TimesRead>,
-        time_verified: Option<Seconds>,
+        actor: Option<ActorRead>,
+        #[serde(default)]
+        input_attestations: Vec<Input>,
     }
-    let envelope = Envelope::parse(line).ok()?;
-    if !keys.iter().any(|key| envelope.is_signed_by(key)) {
-        return None;
+    #[derive(Deserialize)]
+    struct Input {
+        digest: Named,
     }
-    let statement = statement::parse::<Said>(envelope.payload())?;
-    let ref_name = statement.subject.first()?.annotations.source_refs.first()?.clone();
-    let Said { outcome, times, time_verified } = statement.predicate;
-    let time = times.map(|times| times.decided).or(time_verified)?;
-    let is_external = outcome.is_some_and(|outcome| outcome == Outcome::ExternalUpdate.as_str());
-    Some(About { ref_name, is_external, time_s: time.timestamp().as_second() })
+    let read = |line: &&[u8]| {
+        let envelope = Envelope::parse(line).ok()?;
+        let is_ours = keys.iter().any(|key| envelope.is_signed_by(key));
+        statement::parse::<Said>(envelope.payload()).filter(|_| is_ours)
+    };
+    let read: Vec<Option<Statement<Said>>> = lines.iter().map(read).collect();
+    let decision = |statement: &Statement<Said>| {
+        let Said { outcome, times, actor, .. } = &statement.predicate;
+        Some(About {
+            actor: actor.as_ref().map(|actor| actor.id.clone()).unwrap_or_default(),
+            ref_name: statement.subject.first()?.annotations.source_refs.first()?.clone(),
+            outcome: outcome.clone()?,
+            time_s: times.as_ref()?.decided.timestamp().as_second(),
+        })
+    };
+    let decisions: HashMap<Sha256Digest, About> = lines
+        .iter()
+        .zip(&read)
+        .filter_map(|(line, statement)| Some((Sha256Digest::of(line), decision(statement.as_ref()?)?)))
+        .collect();
+    let of = |(line, statement): (&&[u8], &Option<Statement<Said>>)| {
+        let inputs = &statement.as_ref()?.predicate.input_attestations;
+        let own = Sha256Digest::of(line);
+        inputs.iter().map(|input| input.digest.sha256).chain([own]).find_map(|digest| decisions.get(&digest).cloned())
+    };
+    lines.iter().zip(&read).map(of).collect()
 }
 
 /// Of a decision's line: the digest of the record that it is bound to. Nothing else of it is looked at.

@@ -81,7 +81,7 @@ fn outcome(update: &RefUpdate, told: Option<Outcome>, now: Option<&BTreeMap<RefN
         (Some(told), _) => told,
         (None, Some(Settled::Landed)) => Outcome::Ok(Vec::new()),
         (None, Some(Settled::NotLanded)) => {
-            Outcome::Rejected { class: Rejection::Refused, reason: "the upstream did not answer".to_owned() }
+            Outcome::Rejected { class: Rejection::Refused, reason: RefUpdate::NO_ANSWER.to_owned() }
         }
         (None, Some(Settled::Unknown) | None) => Outcome::Unknown,
     }

@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 
 /// How often the push of a client that waits is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// Statements of held pushes whose place another one takes, in one transaction that others wait for. The end of one that
+/// would make more is recorded and has a plain leaf.
+const REPLACED_STATED_MAX: usize = 1000;
 /// How often such a client hears that nothing has happened yet.
 const TELL_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -126,9 +129,14 @@ impl Push<'_> {
         let (repo, principal) = (&self.target.name, &self.session.principal.name);
         let found = self.store.ask(|tables| holds::overlapping(tables, repo, principal, refs))?;
         let reason = "a newer push to the same ref took its place";
+        let mut room = REPLACED_STATED_MAX;
         let end = |hold: &Hold| {
             let mut end = self.ending(packs, hold, Ending { step: HoldStep::Supersede, by: None, reason });
             end.step.replaced_by = Some(self.id);
+            match room.checked_sub(end.decisions.len()) {
+                Some(rest) => room = rest,
+                None => end.decisions = Vec::new(),
+            }
             end
         };
         Ok(found.iter().map(end).collect())

@@ -94,7 +94,7 @@ impl LogRounds {
         // What nobody cosigns does not age.
         let is_old = !witnesses.is_empty() && turn.is_older(HEARTBEAT, now);
         let is_behind =
-            turn.done.as_ref().is_some_and(|(shown, _)| shown.size < *size) && turn.is_older(BEHIND_MAX, now);
+            turn.done.as_ref().is_none_or(|(shown, _)| shown.size < *size) && turn.is_older(BEHIND_MAX, now);
         match unproven {
             Some(index) if is_news(index) => Some(Reason::News),
             Some(_) | None => (is_old || is_behind).then_some(Reason::Heartbeat),
@@ -222,7 +222,7 @@ mod tests {
         let (news, heartbeat) = (Some(Reason::News), Some(Reason::Heartbeat));
         assert_eq!((reason(&rounds, Some(4), 0, 0), reason(&rounds, None, 2, 0)), (news, heartbeat));
         let of_size = |size| Shown { size, seen: Seen::new() };
-        assert_eq!(rounds.reason(&repo, None, &of_size(5), &[], after(0)), None, "without witnesses nothing ages");
+        assert_eq!(rounds.reason(&repo, None, &of_size(5), &[], after(0)), heartbeat, "what it has is not known");
         rounds.was_shown(&repo, Shown { size: 5, seen: seen(1) }, after(0));
         for (unproven, count, seconds, expected) in [
             (None, 2, 2, None),

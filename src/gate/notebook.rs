@@ -4,14 +4,16 @@
 //! added stays, what they took away is put back.
 
 use crate::config::Publish;
-use crate::evidence::{self, Continuity, GateKey, KeyPurpose, RefControls, RefHistory, Sha256Digest, Summary};
+use crate::evidence::{
+    self, About, Continuity, GateKey, KeyPurpose, Outcome, RefControls, RefHistory, Sha256Digest, Summary,
+};
 use crate::forward::Companion;
 use crate::gate::attest::{Attest, peeled};
 use crate::gate::fault::Fault;
 use crate::gate::judge::{Push, Refs};
 use crate::gate::{Target, target::Base};
 use crate::git::notes::{Addition, Base as NotesBase, Committer};
-use crate::git::notes_kept::{self, Worth};
+use crate::git::notes_kept::{self, Of, Worth};
 use crate::git::{Made, Objects, notes, tree, upstream};
 use crate::model::{ObjectId, RefName, RefUpdate};
 use crate::record::{EventEntry, unescape};
@@ -237,8 +239,8 @@ impl Push<'_> {
         fetched.map_err(|error| Fault::Upstream(error.into()))
     }
 
-    /// Makes the commit. Where there is not room for all, what agents cannot bring about stays, and the notes of what refs
-    /// are at.
+    /// Makes the commit. Where there is not room for all, principals take turns; and what one of them could do alone is apart
+    /// from what takes somebody else: an approval, or a ref that no agent may write.
     fn make(
         &self,
         (base, refs): (&NotesBase, &Refs),
@@ -253,17 +255,21 @@ impl Push<'_> {
         let keys: Vec<_> = attest.notary.keys().published(KeyPurpose::Statements);
         let keys: Vec<_> = keys.iter().map(|published| published.key).collect();
         let is_agents = |name: &RefName| self.policy.agent_may_write(&self.target.name, name);
-        let line = |line: &[u8]| {
-            let about = evidence::about(line, &keys)?;
-            let name = unescape(&about.ref_name).and_then(|name| RefName::parse(&name).ok())?;
-            (about.is_external || !is_agents(&name)).then_some(about.time_s)
+        let of = |about: About| {
+            let name = unescape(&about.ref_name).and_then(|name| RefName::parse(&name).ok());
+            let is_alone = about.outcome == Outcome::Accepted.as_str() && name.is_none_or(|name| is_agents(&name));
+            let with = if is_alone { "alone" } else { "with others" };
+            Of { who: format!("{} {with}", about.actor), time_s: about.time_s }
+        };
+        let lines = |lines: &[&[u8]]| {
+            let about = evidence::about(lines, &keys).into_iter();
+            about.map(|about| about.map(of)).collect()
         };
         let tips = || {
-            let tips = refs.iter().filter(|(name, _)| upstream::is_mirrored(name));
-            let (first, last): (Vec<_>, Vec<_>) = tips.partition(|(name, _)| name.is_branch() && !is_agents(name));
-            [first, last].map(|tips| tips.iter().take(NOTES_MAX).map(|(_, id)| peeled(&objects, *id).0).collect())
+            let tips = refs.iter().filter(|(name, _)| name.is_branch() && !is_agents(name));
+            tips.take(NOTES_MAX).map(|(_, id)| peeled(&objects, *id).0).collect()
         };
-        let worth = Worth { line: &line, tips: &tips };
+        let worth = Worth { lines: &lines, tips: &tips };
         notes::commit(&objects, base, additions, (by, NOTES_MAX, &worth), sign)
     }
 
@@ -285,11 +291,8 @@ impl Push<'_> {
 #[must_use]
 pub fn is_for_evidence(publish: &Publish, name: &RefName) -> bool {
     let Publish::At { notes, log } = publish else { return false };
-    let parts = |name: &RefName| -> Vec<String> {
-        name.as_bstr().to_str_lossy().to_lowercase().split('/').map(str::to_owned).collect()
-    };
-    let name = parts(name);
-    [notes, log].iter().any(|place| parts(place).iter().zip(&name).all(|(one, other)| one == other))
+    let is_same = |(one, other): (&[u8], &[u8])| one.eq_ignore_ascii_case(other);
+    [notes, log].iter().any(|place| place.as_bstr().split_str("/").zip(name.as_bstr().split_str("/")).all(is_same))
 }
 
 /// Kept for the next start with the outcome of a push.

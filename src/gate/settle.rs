@@ -93,6 +93,6 @@ fn outcome(update: &UpdateEntry, settled: Settled) -> RefOutcome {
         Settled::NotLanded => (RefResult::Rejected, object(update.old)),
         Settled::Unknown => (RefResult::Unknown, Holds::Unknown),
     };
-    let reason = if settled == Settled::NotLanded { "the gate stopped before it was sent" } else { "" };
+    let reason = if settled == Settled::NotLanded { RefOutcome::STOPPED } else { "" };
     RefOutcome { name: update.name.clone(), result, reason: reason.into(), holds }
 }

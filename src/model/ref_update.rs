@@ -11,3 +11,8 @@ pub struct RefUpdate {
     /// What the ref shall hold after; `None` deletes it.
     pub new: Option<ObjectId>,
 }
+
+impl RefUpdate {
+    /// Why an update counts as rejected of which the upstream said nothing: its ref still held the old value.
+    pub const NO_ANSWER: &str = "the upstream did not answer";
+}

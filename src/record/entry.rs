@@ -240,6 +240,18 @@ pub struct RefOutcome {
     pub holds: Holds,
 }
 
+impl RefOutcome {
+    /// Why a push counts as rejected that was on its way when the gate stopped: its ref held the old value.
+    pub const STOPPED: &str = "the gate stopped before it was sent";
+
+    /// Whether the ref did not and will not move for this push: the upstream itself has said so.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        let is_guess = [RefUpdate::NO_ANSWER, Self::STOPPED].iter().any(|guess| self.reason == *guess);
+        matches!(self.result, RefResult::Rejected | RefResult::Moved) && !is_guess
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefResult {
     /// The upstream took it.

@@ -317,16 +317,17 @@ fn keep_undo(tx: &Connection, entry: &OutcomeEntry, updates: &[UpdateEntry]) -> 
 /// The refs that have moved are where the decision wanted them, which is the record `seq`; those that have not, not.
 fn follow_tips(tx: &Connection, entry: &OutcomeEntry, updates: &[UpdateEntry], seq: u64) -> Result<(), StoreError> {
     for update in updates {
-        let result = entry.refs.iter().find(|r| r.name == update.name).map(|r| r.result);
-        match result {
-            Some(RefResult::Forwarded) => {
+        let outcome = entry.refs.iter().find(|r| r.name == update.name);
+        match outcome {
+            Some(outcome) if outcome.result == RefResult::Forwarded => {
                 let index = leaves::of_record(tx, &entry.repo, (&update.name, update.new), seq)?;
                 leaves::set_tip(tx, &entry.repo, &update.name, update.new, index)?;
             }
-            Some(RefResult::Rejected | RefResult::Moved) => {
+            Some(outcome) if outcome.is_refused() => {
                 leaves::forget_move(tx, &entry.repo, (&update.name, update.new), seq)?;
             }
-            Some(RefResult::Unknown) | None => {}
+            // It may still come there.
+            Some(_) | None => {}
         }
     }
     Ok(())

@@ -324,6 +324,9 @@ fn what_is_below_the_top_is_judged_by_the_repository_around_it() {
         [program, script].map(|mut command| command.output().expect("it runs").status.code().expect("it ends"))
     };
     assert_eq!(codes(&src), [0, 0], "a directory is as good as the top");
+    let linked = world.path("linked");
+    support::git(&world.clone, &["worktree", "add", "-q", linked.to_str().expect("UTF-8"), "--detach"]);
+    assert_eq!(codes(&linked), [0, 0], "and so is a work tree beside it");
     let (from, to) = (world.clone.to_str().expect("UTF-8"), inner.to_str().expect("UTF-8"));
     support::git(&world.clone, &["clone", "-q", "--mirror", from, to]);
     let evil = support::commit(&world.clone, Some(&world.tip), "evil", "1\n");

@@ -101,3 +101,21 @@ fn a_held_push_whose_pusher_is_gone_is_refused_with_a_decision() {
     assert_eq!(found[1]["predicate"]["evaluations"][0]["ruleId"], "push.unknown-pusher");
     world.record_holds();
 }
+
+/// The push that takes its place is not to wait for thousands of statements, nor is any other.
+#[test]
+fn the_end_of_a_very_large_push_by_another_is_recorded_only() {
+    let world = World::new(HOLD_RULES);
+    let client = world.clone_as("claude-1");
+    for (count, ends) in [(1000, 1000), (1001, 0)] {
+        client.commit(&[(CI, &format!("{count}\n"))], "ci");
+        let refs: Vec<String> =
+            (0..count).map(|n| format!("HEAD:{}", client.branch(&format!("{count}/{n}")))).collect();
+        let pushed = client.push(&refs.iter().map(String::as_str).collect::<Vec<_>>());
+        let push = pushed.json()["push"].as_str().expect("an id").to_owned();
+        held(&client, &format!("{count}/7"), &format!("{count} again\n"));
+        assert_eq!(crate::holds::state(&world, &push), "superseded");
+        assert_eq!(decisions(&world, &push).len(), count + ends);
+    }
+    world.record_holds();
+}

@@ -150,6 +150,39 @@ fn lines_that_were_taken_away_with_a_new_commit_are_put_back() {
     assert!(note(&world, &ids[0]).contains("theirs"), "what others add stays");
 }
 
+/// The tree of somebody's notes commit, with this and the notes before it, in git's own words for `mktree`.
+fn notes_commit(world: &World, listed: &str) {
+    let mut command = world.git_command(&world.upstream);
+    let tree = text(&feed(command.args(["mktree", "--missing"]), listed.as_bytes())).trim().to_owned();
+    let commit = world.git(&world.upstream, &["commit-tree", "-p", NOTES, "-m", "x", &tree]);
+    world.git(&world.upstream, &["update-ref", NOTES, &commit]);
+}
+
+/// Notes may lie below any number of directories, and among them may be what is no note.
+#[test]
+fn lines_are_put_back_wherever_somebody_moved_them_before() {
+    let world = World::new("");
+    let client = world.clone_as("claude-1");
+    let id = push_with_note(&world, &client, "0");
+    let before = note(&world, &id);
+    let hash = |listed: &str| {
+        let mut command = world.git_command(&world.upstream);
+        text(&feed(command.args(["mktree", "--missing"]), listed.as_bytes())).trim().to_owned()
+    };
+    let blob = world.git(&world.upstream, &["rev-parse", &format!("{NOTES}:{}/{}", &id[..2], &id[2..])]);
+    let inner = hash(&format!("100644 blob {blob}\t{}\n", &id[4..]));
+    let outer = hash(&format!("040000 tree {inner}\t{}\n", &id[2..4]));
+    let link = "1".repeat(40);
+    notes_commit(&world, &format!("160000 commit {link}\t{link}\n040000 tree {outer}\t{}\n", &id[..2]));
+    assert_eq!(note(&world, &id), before, "git finds it there");
+    push_with_note(&world, &client, "1");
+    assert_eq!(note(&world, &id), before);
+    notes_commit(&world, "");
+    push_with_note(&world, &client, "2");
+    assert_eq!(note(&world, &id), before);
+    assert_eq!(world.records().iter().filter(|record| record["event"] == "evidence-rewritten").count(), 1);
+}
+
 #[test]
 fn many_refs_at_one_commit_make_one_note() {
     let world = World::new("");

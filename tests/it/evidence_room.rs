@@ -3,6 +3,9 @@
 use crate::checkout::{Checkout, NOTES};
 use crate::support::*;
 
+const MAIN_GRANT: &str = "[[grant]]\nto = [\"claude-2\"]\nrepo = \"app\"\nrefs = [\"refs/heads/main\"]\n\
+                          allow = [\"update\"]\nwrite = [\"docs/**\"]\n";
+
 /// Main, moved twice through the gate; the commits.
 fn main_twice(world: &World) -> [String; 2] {
     let human = world.clone_as("dana");
@@ -24,7 +27,8 @@ fn is_proven(world: &World, checkout: &Checkout, moves: u64) {
 
 #[test]
 fn many_refs_at_one_commit_do_not_fill_its_note() {
-    let world = World::new("");
+    // That some agent may write main does not matter.
+    let world = World::new(MAIN_GRANT);
     let [_, tip] = main_twice(&world);
     let (checkout, client) = (Checkout::new(&world, "main"), world.clone_as("claude-1"));
     let refs: Vec<String> = (0..1500).map(|n| format!("{tip}:{}", client.branch(&format!("m/{n}")))).collect();
@@ -36,7 +40,7 @@ fn many_refs_at_one_commit_do_not_fill_its_note() {
 
 #[test]
 fn many_commits_do_not_drive_out_the_notes_of_others() {
-    let world = World::new("");
+    let world = World::new(MAIN_GRANT);
     main_twice(&world);
     let (checkout, client) = (Checkout::new(&world, "main"), world.clone_as("claude-1"));
     let mut stream = String::from("reset refs/heads/many\nfrom refs/remotes/origin/main^0\n\n");
@@ -56,7 +60,7 @@ fn many_commits_do_not_drive_out_the_notes_of_others() {
     assert_eq!(count(), 4302);
     client.commit(&[("src/a.rs", "1\n")], "one more");
     client.push_head("x").accepted();
-    // Half of them stay: those of main, and of tips.
+    // Half of them stay: those of main, and the newest of who pushed the others.
     assert_eq!(count(), 2049);
     is_proven(&world, &checkout, 2);
     let human = world.clone_as("dana");
