@@ -51,7 +51,12 @@ fn what_is_no_commit_in_the_place_of_the_notes_is_replaced() {
     let tree = world.git(&world.upstream, &["rev-parse", &format!("{first}^{{tree}}")]);
     let tag = format!("object {first}\ntype commit\ntag t\ntagger a <a@b> 1 +0000\n\nx\n");
     let tag = hash_object(&world, "tag", tag.as_bytes());
-    for (n, id) in [blob, tree, tag].iter().enumerate() {
+    // Nor is a commit that is longer than ours are: it goes on from the notes, and is not read.
+    let notes = world.git(&world.upstream, &["rev-parse", NOTES]);
+    let by = "author a <a@b> 1 +0000\ncommitter a <a@b> 1 +0000";
+    let long = format!("tree {tree}\nparent {notes}\n{by}\n\n{}\n", "x".repeat(1 << 20));
+    let long = hash_object(&world, "commit", long.as_bytes());
+    for (n, id) in [&blob, &tree, &tag, &long].into_iter().enumerate() {
         for restart in [false, true] {
             world.git(&world.upstream, &["update-ref", NOTES, id]);
             if restart {
@@ -64,6 +69,9 @@ fn what_is_no_commit_in_the_place_of_the_notes_is_replaced() {
             assert_eq!(note(&world, &first).lines().count(), 2, "put back");
         }
     }
+    let mut is_gone_on_from = world.git_command(&world.upstream);
+    is_gone_on_from.args(["merge-base", "--is-ancestor", &long, NOTES]);
+    assert_eq!(is_gone_on_from.status().expect("git").code(), Some(1));
     // Before the gate has ever written notes.
     let other = World::new("");
     let blob = hash_object(&other, "blob", b"x");
