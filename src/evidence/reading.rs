@@ -114,17 +114,14 @@ pub fn about(lines: &[&[u8]], keys: &[PublicKey]) -> Vec<Option<About>> {
             time_s: times.as_ref()?.decided.timestamp().as_second(),
         })
     };
-    let decisions: HashMap<Sha256Digest, About> = lines
-        .iter()
-        .zip(&read)
-        .filter_map(|(line, statement)| Some((Sha256Digest::of(line), decision(statement.as_ref()?)?)))
-        .collect();
-    let of = |(line, statement): (&&[u8], &Option<Statement<Said>>)| {
-        let inputs = &statement.as_ref()?.predicate.input_attestations;
-        let own = Sha256Digest::of(line);
-        inputs.iter().map(|input| input.digest.sha256).chain([own]).find_map(|digest| decisions.get(&digest).cloned())
+    let own: Vec<Sha256Digest> = lines.iter().map(|line| Sha256Digest::of(line)).collect();
+    let decided = own.iter().zip(&read).filter_map(|(own, statement)| Some((*own, decision(statement.as_ref()?)?)));
+    let decisions: HashMap<Sha256Digest, About> = decided.collect();
+    let of = |(own, statement): (&Sha256Digest, &Option<Statement<Said>>)| {
+        let inputs = statement.as_ref()?.predicate.input_attestations.iter().map(|input| input.digest.sha256);
+        inputs.chain([*own]).find_map(|digest| decisions.get(&digest).cloned())
     };
-    lines.iter().zip(&read).map(of).collect()
+    own.iter().zip(&read).map(of).collect()
 }
 
 /// Of a decision's line: the digest of the record that it is bound to. Nothing else of it is looked at.

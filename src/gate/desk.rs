@@ -152,8 +152,7 @@ impl Gate {
             let (not_after, why) = self.check_signed(session, &hold, policy, signed, now)?;
             (until, reason) = (until.min(not_after), visible(&why)?);
         }
-        let step =
-            HoldEntry { until: Some(until), signed, ..self.step(&hold, HoldStep::Approve, policy, session, reason) };
+        let step = HoldEntry { until: Some(until), signed, ..self.approval(&hold, policy, session, reason) };
         let released =
             self.release(&hold, Some(step), policy).map_err(DeskError::from).map_err(|error| match error {
                 // Its objects go when somebody else decides meanwhile: that is then the reason.
@@ -225,9 +224,10 @@ impl Gate {
         }
     }
 
-    fn step(&self, hold: &Hold, step: HoldStep, policy: &Policy, session: &Session, reason: String) -> HoldEntry {
+    fn approval(&self, hold: &Hold, policy: &Policy, session: &Session, reason: String) -> HoldEntry {
         let updates = self.decision_of(hold).map(|entry| entry.updates).unwrap_or_default();
-        HoldEntry { by: Some(actor(session)), updates, ..hold_entry(hold, step, policy.digest(), reason) }
+        let step = hold_entry(hold, HoldStep::Approve, policy.digest(), reason);
+        HoldEntry { by: Some(actor(session)), updates, ..step }
     }
 
     /// The statement that approves this push, for a human to sign.

@@ -1,7 +1,7 @@
 //! The notes of a repository's upstream: statements of what was accepted, in the same atomic push as the refs.
 //!
-//! This gate is their only writer, and nothing is taken from them. What others did to them is found out before each push: what they
-//! added stays, what they took away is put back.
+//! This gate is their only writer, and nothing is taken from them. What others did to them is found out before each push:
+//! what they added stays, what they took away is put back.
 
 use crate::config::Publish;
 use crate::evidence::{
@@ -252,8 +252,6 @@ impl Push<'_> {
         let by = Committer { name: "refgate", email: &email, time_s: now.as_second() };
         let sign =
             |commit: &[u8]| evidence::sign_commit(commit, key).map_err(|error| Fault::Evidence(error.to_string()));
-        let keys: Vec<_> = attest.notary.keys().published(KeyPurpose::Statements);
-        let keys: Vec<_> = keys.iter().map(|published| published.key).collect();
         let is_agents = |name: &RefName| self.policy.agent_may_write(&self.target.name, name);
         let of = |about: About| {
             let name = unescape(&about.ref_name).and_then(|name| RefName::parse(&name).ok());
@@ -262,6 +260,8 @@ impl Push<'_> {
             Of { who: format!("{} {with}", about.actor), time_s: about.time_s }
         };
         let lines = |lines: &[&[u8]]| {
+            let keys = attest.notary.keys().published(KeyPurpose::Statements);
+            let keys: Vec<_> = keys.iter().map(|published| published.key).collect();
             let about = evidence::about(lines, &keys).into_iter();
             about.map(|about| about.map(of)).collect()
         };

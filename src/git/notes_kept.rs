@@ -48,7 +48,7 @@ pub fn appended(old: &[u8], lines: &[&str], worth: &Worth<'_>) -> Vec<u8> {
         }
         let nobodys = by_who.remove(&None).unwrap_or_default();
         let mut room = NOTE_BYTES_MAX;
-        let fits = |at: &usize| {
+        let mut fits = |at: &usize| {
             let rest = room.checked_sub(size(*at));
             room = rest.unwrap_or(room);
             rest.is_some()
@@ -56,7 +56,8 @@ pub fn appended(old: &[u8], lines: &[&str], worth: &Worth<'_>) -> Vec<u8> {
         let queues = by_who.into_values().map(|queue| queue.into_iter().rev().collect());
         let nobodys = nobodys.into_iter().rev().collect();
         stays.fill(false);
-        for at in in_turns(queues.collect(), nobodys, fits) {
+        let stay = in_turns(queues.collect(), &mut fits);
+        for at in stay.into_iter().chain(in_turns(vec![nobodys], &mut fits)) {
             stays[at] = true;
         }
     }
@@ -64,23 +65,18 @@ pub fn appended(old: &[u8], lines: &[&str], worth: &Worth<'_>) -> Vec<u8> {
     kept.flat_map(|(line, _)| [line, &b"\n"[..]].concat()).collect()
 }
 
-/// The first of each queue, then the second of each, and so on; those of the last queue at the end. A queue is over with
-/// what does not fit.
-fn in_turns<T>(mut queues: Vec<VecDeque<T>>, last: VecDeque<T>, mut fits: impl FnMut(&T) -> bool) -> Vec<T> {
+/// The first of each queue, then the second of each, and so on. A queue is over with what does not fit.
+fn in_turns<T>(mut queues: Vec<VecDeque<T>>, mut fits: impl FnMut(&T) -> bool) -> Vec<T> {
     let mut taken = Vec::new();
-    let mut round = |queues: &mut Vec<VecDeque<T>>| {
-        while !queues.is_empty() {
-            queues.retain_mut(|queue| match queue.pop_front().filter(|one| fits(one)) {
-                Some(one) => {
-                    taken.push(one);
-                    true
-                }
-                None => false,
-            });
-        }
-    };
-    round(&mut queues);
-    round(&mut vec![last]);
+    while !queues.is_empty() {
+        queues.retain_mut(|queue| match queue.pop_front().filter(|one| fits(one)) {
+            Some(one) => {
+                taken.push(one);
+                true
+            }
+            None => false,
+        });
+    }
     taken
 }
 
@@ -96,7 +92,7 @@ pub fn begun_anew(
     worth: &Worth<'_>,
 ) -> Result<BTreeMap<Vec<u8>, Entries>, ReadError> {
     let mut all = Vec::new();
-    each(objects, root, &[], &mut |name, entry| all.push((name, entry)))?;
+    each_beside(objects, (root, &Entries::new()), &[], &mut |name, entry| all.push((name, entry)))?;
     let mut sized = Vec::new();
     for (name, entry) in all {
         let Some((_, size)) = objects.header(&entry.id)? else { continue };
@@ -133,49 +129,29 @@ pub fn begun_anew(
         keep(&tip, notes_max / 4);
     }
     let queues = by_who.into_values().map(|notes| notes.into_iter().rev().map(|(_, commit)| commit).collect());
-    in_turns(queues.collect(), VecDeque::new(), |commit| keep(commit, notes_max / 2));
+    in_turns(queues.collect(), |commit| keep(commit, notes_max / 2));
     Ok(directories)
 }
 
-/// Calls for each note of a tree, however it is laid out.
-fn each(
-    objects: &Objects,
-    root: &Entries,
-    above: &[u8],
-    found: &mut dyn FnMut(ObjectId, Entry),
-) -> Result<(), ReadError> {
-    for (name, entry) in root {
-        let name = [above, name].concat();
-        if entry.is_tree() && name.len() < 40 {
-            each(objects, &entries(objects, &entry.id)?, &name, found)?;
-        } else if entry.is_blob()
-            && let Ok(commit) = ObjectId::from_hex(&name)
-        {
-            found(commit, *entry);
-        }
-    }
-    Ok(())
-}
-
-/// The same for the notes of a tree that are not in the same place of another as they are.
-fn each_changed(
+/// Calls for each note of a tree that another has not in the same place, however they are laid out.
+fn each_beside(
     objects: &Objects,
     (root, other): (&Entries, &Entries),
     above: &[u8],
     found: &mut dyn FnMut(ObjectId, Entry),
 ) -> Result<(), ReadError> {
     for (name, entry) in root.iter().filter(|(name, entry)| other.get(*name) != Some(entry)) {
-        if !entry.is_tree() {
-            each(objects, &Entries::from([(name.clone(), *entry)]), above, found)?;
-            continue;
-        }
-        let below = match other.get(name).filter(|entry| entry.is_tree()) {
-            Some(entry) => entries(objects, &entry.id)?,
-            None => Entries::new(),
-        };
-        let name = [above, name].concat();
-        if name.len() < 40 {
-            each_changed(objects, (&entries(objects, &entry.id)?, &below), &name, found)?;
+        let path = [above, name].concat();
+        if entry.is_tree() && path.len() < 40 {
+            let below = match other.get(name).filter(|entry| entry.is_tree()) {
+                Some(entry) => entries(objects, &entry.id)?,
+                None => Entries::new(),
+            };
+            each_beside(objects, (&entries(objects, &entry.id)?, &below), &path, found)?;
+        } else if entry.is_blob()
+            && let Ok(commit) = ObjectId::from_hex(&path)
+        {
+            found(commit, *entry);
         }
     }
     Ok(())
@@ -187,7 +163,7 @@ pub fn missing(objects: &Objects, from: &ObjectId, of: &ObjectId) -> Result<Opti
     let root = |commit: &ObjectId| entries(objects, &tree::of(objects, commit)?);
     let (ours, theirs) = (root(of)?, root(from)?);
     let mut changed = Vec::new();
-    each_changed(objects, (&ours, &theirs), &[], &mut |commit, entry| changed.push((commit, entry)))?;
+    each_beside(objects, (&ours, &theirs), &[], &mut |commit, entry| changed.push((commit, entry)))?;
     if changed.len() > MISSING_MAX {
         return Ok(None);
     }

@@ -17,17 +17,21 @@ fn hash_object(world: &World, kind: &str, bytes: &[u8]) -> String {
     text(&feed(&mut command, bytes)).trim().to_owned()
 }
 
+/// A tree, from what `git ls-tree` would list of it.
+fn mktree(world: &World, listed: &str) -> String {
+    let mut command = world.git_command(&world.upstream);
+    text(&feed(command.args(["mktree", "--missing"]), listed.as_bytes())).trim().to_owned()
+}
+
 /// A commit of a tree with 10^depth paths.
 fn bomb(world: &World, depth: usize) -> String {
     let blob = hash_object(world, "blob", b"x");
     let mut inner = format!("100644 blob {blob}\tx\n");
     for _ in 0..depth {
-        let mut command = world.git_command(&world.upstream);
-        let tree = text(&feed(command.args(["mktree"]), inner.as_bytes())).trim().to_owned();
+        let tree = mktree(world, &inner);
         inner = (0..10).map(|n| format!("040000 tree {tree}\td{n}\n")).collect();
     }
-    let mut command = world.git_command(&world.upstream);
-    let tree = text(&feed(command.args(["mktree"]), inner.as_bytes())).trim().to_owned();
+    let tree = mktree(world, &inner);
     world.git(&world.upstream, &["commit-tree", "-m", "x", &tree])
 }
 
@@ -135,11 +139,7 @@ fn lines_that_were_taken_away_with_a_new_commit_are_put_back() {
                 let line = before[0].lines().next().expect("a line").to_owned();
                 world.git(&world.upstream, &["notes", "--ref=refgate", "add", "-f", "-m", &line, &ids[0]]);
             }
-            "all notes" => {
-                let empty = hash_object(&world, "tree", b"");
-                let commit = world.git(&world.upstream, &["commit-tree", "-p", NOTES, "-m", "x", &empty]);
-                world.git(&world.upstream, &["update-ref", NOTES, &commit]);
-            }
+            "all notes" => notes_commit(&world, &mktree(&world, "")),
             _ => drop(world.git(&world.upstream, &["notes", "--ref=refgate", "append", "-m", "theirs", &ids[0]])),
         }
         if n == 1 {
@@ -158,11 +158,9 @@ fn lines_that_were_taken_away_with_a_new_commit_are_put_back() {
     assert!(note(&world, &ids[0]).contains("theirs"), "what others add stays");
 }
 
-/// The tree of somebody's notes commit, with this and the notes before it, in git's own words for `mktree`.
-fn notes_commit(world: &World, listed: &str) {
-    let mut command = world.git_command(&world.upstream);
-    let tree = text(&feed(command.args(["mktree", "--missing"]), listed.as_bytes())).trim().to_owned();
-    let commit = world.git(&world.upstream, &["commit-tree", "-p", NOTES, "-m", "x", &tree]);
+/// Somebody's notes with this tree, on top of those that are there.
+fn notes_commit(world: &World, tree: &str) {
+    let commit = world.git(&world.upstream, &["commit-tree", "-p", NOTES, "-m", "x", tree]);
     world.git(&world.upstream, &["update-ref", NOTES, &commit]);
 }
 
@@ -173,19 +171,16 @@ fn lines_are_put_back_wherever_somebody_moved_them_before() {
     let client = world.clone_as("claude-1");
     let id = push_with_note(&world, &client, "0");
     let before = note(&world, &id);
-    let hash = |listed: &str| {
-        let mut command = world.git_command(&world.upstream);
-        text(&feed(command.args(["mktree", "--missing"]), listed.as_bytes())).trim().to_owned()
-    };
     let blob = world.git(&world.upstream, &["rev-parse", &format!("{NOTES}:{}/{}", &id[..2], &id[2..])]);
-    let inner = hash(&format!("100644 blob {blob}\t{}\n", &id[4..]));
-    let outer = hash(&format!("040000 tree {inner}\t{}\n", &id[2..4]));
+    let inner = mktree(&world, &format!("100644 blob {blob}\t{}\n", &id[4..]));
+    let outer = mktree(&world, &format!("040000 tree {inner}\t{}\n", &id[2..4]));
     let link = "1".repeat(40);
-    notes_commit(&world, &format!("160000 commit {link}\t{link}\n040000 tree {outer}\t{}\n", &id[..2]));
+    let root = mktree(&world, &format!("160000 commit {link}\t{link}\n040000 tree {outer}\t{}\n", &id[..2]));
+    notes_commit(&world, &root);
     assert_eq!(note(&world, &id), before, "git finds it there");
     push_with_note(&world, &client, "1");
     assert_eq!(note(&world, &id), before);
-    notes_commit(&world, "");
+    notes_commit(&world, &mktree(&world, ""));
     push_with_note(&world, &client, "2");
     assert_eq!(note(&world, &id), before);
     assert_eq!(world.records().iter().filter(|record| record["event"] == "evidence-rewritten").count(), 1);
